@@ -1,0 +1,91 @@
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "common/hop_headers.h"
+#include "common/http_head.h"
+#include "common/result.h"
+#include "common/upstream_pool.h"
+
+namespace hpc {
+
+/// Writes the fields of a head as text, straight into the buffer that is sent. Names and values
+/// come from parsed fields or from us, so they hold no line ends; `field` asserts that.
+class HeadWriter {
+ public:
+  explicit HeadWriter(std::string& out) : out_(out) {}
+  void field(std::string_view name, std::string_view value);
+
+ private:
+  std::string& out_;
+};
+
+/// An answer that this program gives itself. The engine adds Date-free framing (Content-Length,
+/// Connection) and leaves the body out for HEAD.
+struct LocalAnswer {
+  int status = 200;
+  std::vector<std::pair<std::string, std::string>> fields;  // Content-Type and others
+  std::string body;
+  bool close = false;  // close the connection after it
+};
+
+/// How one forwarded request is changed on its way; made per request by the handler and owned by
+/// the exchange. Hop-by-hop and framing fields are the engine's: it strips them before these calls
+/// and writes its own.
+class ForwardPolicy {
+ public:
+  virtual ~ForwardPolicy() = default;
+  /// Writes every end-to-end field of the request as it goes to the upstream, Host included.
+  virtual void write_request_fields(const RequestHead& head, const HopFields& hop,
+                                    HeadWriter& out) = 0;
+  /// Writes every end-to-end field of the answer as it goes to the client. Also called for interim
+  /// answers (1xx) and for a 101.
+  virtual void write_response_fields(const ResponseHead& head, const HopFields& hop,
+                                     HeadWriter& out) = 0;
+  /// The upstream could not be reached or died before its head. Errc says which: kRefused,
+  /// kTimeout, kForbidden, kUnavailable, kNetwork (502).
+  virtual LocalAnswer on_upstream_failed(const Error& error) = 0;
+};
+
+/// Send the request on: over a connection of `pool` to `key`, asking for `target`.
+struct Forward {
+  UpstreamPool* pool;  // outlives the exchange
+  std::string key;     // what the pool's connector understands: "127.0.0.1:5500", "proxy"
+  std::string target;  // request target for the upstream, byte for byte
+  std::unique_ptr<ForwardPolicy> policy;
+};
+
+using Decision = std::variant<LocalAnswer, Forward>;
+
+/// What is known of the connection a request came over. Lives as long as the connection.
+struct ClientInfo {
+  std::string peer_address;  // without port: "127.0.0.1", "::1", "10.77.0.5"; "" for a Unix socket
+  std::uint16_t peer_port = 0;
+  std::string local_address;
+  std::uint16_t local_port = 0;
+  bool loopback = false;  // both ends are loopback addresses
+  bool authenticated =
+      false;  // set by the handler once a request was let in; see max_unauthenticated
+  // Cached answer of the kernel: does the peer's end of this connection belong to our uid? A
+  // connection does not change its owner, so one question is enough. -1 not asked, 0 no, 1 yes.
+  int peer_is_ours = -1;
+};
+
+/// The program's side of the engine: decides, once per request, what happens to it.
+class HttpHandler {
+ public:
+  virtual ~HttpHandler() = default;
+  /// `head` passed every rule of http_rules. Called before any body byte is read. `client` may be
+  /// changed (authenticated, peer_is_ours).
+  virtual Decision on_request(const RequestHead& head, ClientInfo& client) = 0;
+  /// The engine refuses a message or a connection itself (400, 408, 414, 431, 503 ...): the page
+  /// for it. The connection is closed after it.
+  virtual LocalAnswer on_refusal(int status, std::string_view detail) = 0;
+};
+
+}  // namespace hpc

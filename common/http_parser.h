@@ -1,0 +1,90 @@
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "common/http_head.h"
+#include "common/stream.h"
+
+namespace hpc {
+
+/// Why a message was refused, as an HTTP status (for a response: what to log; the client gets 502).
+struct HttpRefusal {
+  int status;          // 400, 405, 408, 414, 417, 431, 501, 505
+  std::string detail;  // the rule that was broken; contains no byte of the message
+};
+
+/// Contract 1.5; for responses notes: 64 KiB and 200 fields.
+struct HttpLimits {
+  std::size_t target_bytes_max = std::size_t{8} * 1024;  // past it: 414
+  std::size_t head_bytes_max = std::size_t{64} * 1024;   // past it: 431
+  std::size_t fields_max = 128;                          // past it: 431
+};
+
+/// Turns the bytes of one connection into messages. Strict: llhttp in strict mode decodes, and a
+/// scan of our own (http_rules) refuses before and beside it what is ambiguous, so that every
+/// packaged version of llhttp behaves the same.
+///
+/// feed() takes bytes as they come, cut anywhere; it stops at the end of each message until
+/// next_message(), so that a pipelined request waits, and after the head of an accepted upgrade.
+/// Not reentrant: a callback must not call feed(). It may remember what it wants and return.
+class HttpParser {
+ public:
+  enum class Kind : std::uint8_t { kRequest, kResponse };
+
+  class Listener {
+   public:
+    /// A complete head (request_head() or response_head()). For a response this is also called for
+    /// each interim (1xx) head; an interim one has no message end.
+    virtual void on_head() noexcept = 0;
+    /// Decoded body bytes, in order; dies when the call returns. Never empty.
+    virtual void on_body(Bytes bytes) noexcept = 0;
+    /// The message is complete. feed() returns without looking at what follows.
+    virtual void on_message_end() noexcept = 0;
+
+   protected:
+    ~Listener() = default;
+  };
+
+  HttpParser(Kind kind, const HttpLimits& limits, Listener& listener);
+  ~HttpParser();
+  HttpParser(const HttpParser&) = delete;
+  HttpParser& operator=(const HttpParser&) = delete;
+
+  /// Returns how many bytes were used: all of them, or fewer when the message ended. After a
+  /// refusal the parser stays refused: every later feed() returns the same refusal.
+  tl::expected<std::size_t, HttpRefusal> feed(Bytes bytes);
+
+  /// The peer is done sending. Fine between messages and at the end of a close-delimited body
+  /// (which calls on_message_end()); else a refusal: the message was cut short.
+  tl::expected<void, HttpRefusal> finish();
+
+  /// Makes ready for the next message on the same connection.
+  void next_message();
+
+  /// For the next response: it answers a HEAD, so it has no body whatever it says. Cleared by
+  /// next_message().
+  void expect_head_answer(bool yes);
+  /// For the next response: the request asked for a WebSocket, so a 101 is allowed. An unasked 101
+  /// is refused. Cleared by next_message().
+  void expect_upgrade(bool yes);
+
+  /// True while not one byte of the current message has been seen (empty lines before a request
+  /// do not count).
+  bool at_message_start() const;
+  /// True from the end of a head to the end of its message.
+  bool in_body() const;
+  bool message_complete() const;
+
+  /// Valid from on_head() until next_message().
+  const RequestHead& request_head() const;
+  const ResponseHead& response_head() const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace hpc

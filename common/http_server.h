@@ -1,0 +1,81 @@
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <unordered_map>
+
+#include "common/http_handler.h"
+#include "common/http_parser.h"
+#include "common/loop.h"
+#include "common/stream.h"
+
+namespace hpc {
+
+class HttpConnection;
+
+/// Limits of contract 1.5. Milliseconds and bytes.
+struct HttpServerOptions {
+  HttpLimits limits;
+  std::uint64_t head_timeout_ms = 10'000;  // a request head, from its first byte: 408
+  std::uint64_t idle_timeout_ms = 75'000;  // between requests: close
+  std::uint64_t body_timeout_ms = 60'000;  // between reads of a request body, while we read: close
+  std::size_t connections_max = 1024;      // past it: 503 and close
+  std::size_t unauthenticated_max = 64;    // of them, not yet let in: 503 and close
+  std::uint64_t unauthenticated_ms = 10'000;  // then closed
+  std::size_t buffer_bytes_max =
+      std::size_t{64} * 1024 * 1024;  // over all exchanges: reading pauses
+};
+
+/// Counters since start, for /status and /metrics.
+struct HttpServerStats {
+  std::uint64_t requests = 0;
+  std::uint64_t connections_accepted = 0;
+  std::uint64_t connections_refused = 0;
+  std::uint64_t bytes_from_clients = 0;  // bodies and upgraded bytes
+  std::uint64_t bytes_to_clients = 0;
+  std::size_t open_connections = 0;
+  std::size_t unauthenticated_connections = 0;
+  std::size_t open_exchanges = 0;          // forwarded requests being answered
+  std::size_t open_websockets = 0;         // upgraded connections
+  std::int64_t last_activity_unix_ms = 0;  // last forwarded byte; 0: none yet
+};
+
+/// The client side of the engine: owns every client connection, hands each request to the handler,
+/// and answers or forwards it as the handler decided.
+///
+/// The loop and the handler must outlive the server. One server may be fed by several listeners.
+class HttpServer {
+ public:
+  HttpServer(Loop& loop, HttpHandler& handler, HttpServerOptions options);
+  ~HttpServer();
+  HttpServer(const HttpServer&) = delete;
+  HttpServer& operator=(const HttpServer&) = delete;
+
+  /// Takes over a freshly accepted connection.
+  void adopt(std::unique_ptr<Stream> stream, ClientInfo info);
+
+  /// Finish running exchanges, close idle connections, refuse nothing new (stop the listeners
+  /// first). `done` is called once when no connection is left or `limit_ms` has passed; what is
+  /// left then is cut.
+  void drain(std::uint64_t limit_ms, std::function<void()> done);
+
+  const HttpServerStats& stats() const { return stats_; }
+
+ private:
+  friend class HttpConnection;
+  void remove(HttpConnection* connection);
+  void check_drained();
+
+  Loop& loop_;
+  HttpHandler& handler_;
+  HttpServerOptions options_;
+  HttpServerStats stats_;
+  std::unordered_map<HttpConnection*, std::unique_ptr<HttpConnection>> connections_;
+  std::size_t buffered_bytes_ = 0;
+  bool draining_ = false;
+  std::unique_ptr<class Timer> drain_timer_;
+  std::function<void()> drained_;
+};
+
+}  // namespace hpc

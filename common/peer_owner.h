@@ -1,0 +1,24 @@
+#pragma once
+#include <cstdint>
+#include <memory>
+
+#include "common/result.h"
+#include "common/tcp_stream.h"
+
+namespace hpc {
+
+/// Asks the kernel whose end of a TCP connection is (NETLINK_SOCK_DIAG, one kept socket;
+/// contract 1.2 "Whose socket"). Blocking but answered by the kernel at once: 1.0 to 1.5 us.
+class PeerOwner {
+ public:
+  virtual ~PeerOwner() = default;
+  /// Is the *other* end of the connection (ours: `local`, its: `peer`) a socket of `uid`? False
+  /// when it is somebody else's, when the kernel knows no such connection, shows a listener, inode
+  /// 0 or the overflow uid. kSystem when the kernel cannot be asked: treat as no.
+  virtual Result<bool> peer_belongs_to(const SocketAddress& peer, const SocketAddress& local,
+                                       std::uint32_t uid) = 0;
+};
+
+Result<std::unique_ptr<PeerOwner>> make_peer_owner();
+
+}  // namespace hpc

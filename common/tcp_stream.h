@@ -1,0 +1,76 @@
+#pragma once
+#include <uv.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/byte_queue.h"
+#include "common/loop.h"
+#include "common/stream.h"
+#include "common/upstream_pool.h"
+
+namespace hpc {
+
+/// One end of a TCP connection: its address in text ("127.0.0.1", "::1"; v4-mapped ones as IPv4).
+struct SocketAddress {
+  std::string address;
+  std::uint16_t port = 0;
+};
+SocketAddress socket_address(const sockaddr_storage& storage);
+/// From numeric text only: no names are ever resolved here. kBadRequest if it is not an address.
+Result<sockaddr_storage> make_sockaddr(const std::string& address, std::uint16_t port);
+bool is_loopback_address(std::string_view address);
+
+/// A connected TCP socket as a Stream. Nagle is off: what we write is already gathered.
+class TcpStream final : public Stream {
+ public:
+  TcpStream(Loop& loop, UvPtr<uv_tcp_t> connected);
+  ~TcpStream() override;
+  void start(Listener& listener) override;
+  void write_parts(std::span<const Bytes> parts) override;
+  std::size_t queued_bytes() const override;
+  void pause_read(PauseReason why) override;
+  void resume_read(PauseReason why) override;
+  void shutdown_write() override;
+  void abort(const Error& why) override;
+
+  SocketAddress peer() const;
+  SocketAddress local() const;
+
+ private:
+  class Impl;                   // outlives this object until libuv's callbacks are done
+  std::shared_ptr<Impl> impl_;  // two owners: this object, and the requests libuv still holds
+};
+
+/// Accepts connections on one address.
+class TcpListener {
+ public:
+  using Accepted = std::function<void(std::unique_ptr<TcpStream>)>;
+  /// Binds and listens. `port` 0 takes a free one. IPv6 is bound V6ONLY. Errors: kSystem; with
+  /// `detail` naming address and port, and "address in use" where that is the cause.
+  static Result<std::unique_ptr<TcpListener>> listen(Loop& loop, const std::string& address,
+                                                     std::uint16_t port, Accepted accepted);
+  ~TcpListener();
+  TcpListener(const TcpListener&) = delete;
+  TcpListener& operator=(const TcpListener&) = delete;
+  std::uint16_t port() const { return port_; }
+
+ private:
+  TcpListener() = default;
+  void on_connection(int status) noexcept;
+  Loop* loop_ = nullptr;
+  UvPtr<uv_tcp_t> handle_;
+  Accepted accepted_;
+  std::uint16_t port_ = 0;
+  int spare_fd_ = -1;  // given up for a moment when descriptors run out, to refuse instead of spin
+};
+
+/// Opens a connection to a numeric address within `timeout_ms`. Calls `done` in a later turn
+/// unless the returned object is destroyed first. Errors: kRefused, kTimeout, kNetwork.
+std::unique_ptr<Pending> connect_tcp(Loop& loop, const std::string& address, std::uint16_t port,
+                                     std::uint64_t timeout_ms, ConnectDone done);
+
+}  // namespace hpc
