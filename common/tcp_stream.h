@@ -41,8 +41,9 @@ class TcpStream final : public Stream {
   SocketAddress local() const;
 
  private:
-  class Impl;                   // outlives this object until libuv's callbacks are done
-  std::shared_ptr<Impl> impl_;  // two owners: this object, and the requests libuv still holds
+  class Impl;
+  // Two owners: this object, and what libuv or the loop has not given back yet.
+  std::shared_ptr<Impl> impl_;
 };
 
 /// Accepts connections on one address.
@@ -65,7 +66,6 @@ class TcpListener {
   UvPtr<uv_tcp_t> handle_;
   Accepted accepted_;
   std::uint16_t port_ = 0;
-  int spare_fd_ = -1;  // given up for a moment when descriptors run out, to refuse instead of spin
 };
 
 /// Opens a connection to a numeric address within `timeout_ms`. Calls `done` in a later turn

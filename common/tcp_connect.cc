@@ -1,0 +1,96 @@
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "common/tcp_stream.h"
+#include "common/timer.h"
+
+namespace hpc {
+
+namespace {
+
+/// One attempt. The libuv request outlives a cancelled attempt, so it is an object of its own.
+class TcpConnect final : public Pending {
+ public:
+  TcpConnect(Loop& loop, std::string name, std::uint64_t timeout_ms, ConnectDone done)
+      : loop_(loop),
+        name_(std::move(name)),
+        done_(std::move(done)),
+        alive_(std::make_shared<TcpConnect*>(this)),
+        timer_(loop, [this] { on_timeout(); }) {
+    timer_.start(timeout_ms);
+  }
+  ~TcpConnect() override { *alive_ = nullptr; }
+  TcpConnect(const TcpConnect&) = delete;
+  TcpConnect& operator=(const TcpConnect&) = delete;
+
+  void start(const Result<sockaddr_storage>& where) {
+    if (!where) return finish_later(where.error());
+    auto raw = std::make_unique<uv_tcp_t>();
+    int rc = uv_tcp_init(loop_.uv(), raw.get());
+    if (rc != 0) return finish_later({Errc::kNetwork, "connect", uv_strerror(rc)});
+    handle_.reset(raw.release());
+    auto request = std::make_unique<Request>(Request{{}, alive_});
+    request->connect.data = request.get();
+    rc =
+        uv_tcp_connect(&request->connect, handle_.get(), reinterpret_cast<const sockaddr*>(&*where),
+                       [](uv_connect_t* connect, int status) {
+                         const std::unique_ptr<Request> mine(static_cast<Request*>(connect->data));
+                         if (*mine->owner != nullptr) (*mine->owner)->on_connected(status);
+                       });
+    if (rc != 0) return finish_later({Errc::kNetwork, "connect", name_ + ": " + uv_strerror(rc)});
+    request.release();  // the callback frees it, also when the handle is closed before
+  }
+
+ private:
+  struct Request {
+    uv_connect_t connect;
+    std::shared_ptr<TcpConnect*> owner;  // null inside once the attempt was cancelled
+  };
+
+  void on_connected(int status) noexcept {
+    if (status == 0) return finish(std::make_unique<TcpStream>(loop_, std::move(handle_)));
+    const auto code = status == UV_ECONNREFUSED ? Errc::kRefused
+                      : status == UV_ETIMEDOUT  ? Errc::kTimeout
+                                                : Errc::kNetwork;
+    finish(fail(code, "connect", name_ + ": " + uv_strerror(status)));
+  }
+
+  void on_timeout() {
+    handle_.reset();
+    // Later, because `done` may destroy this object and with it the timer that is firing now.
+    finish_later({Errc::kTimeout, "connect", name_ + ": no answer in time"});
+  }
+
+  void finish_later(const Error& error) {
+    loop_.post([owner = alive_, error] {
+      if (*owner != nullptr) (*owner)->finish(tl::unexpected<Error>(error));
+    });
+  }
+
+  void finish(Result<std::unique_ptr<Stream>> result) {
+    *alive_ = nullptr;  // whatever comes late is not for us any more
+    timer_.stop();
+    const auto done = std::move(done_);
+    done(std::move(result));  // may destroy this object
+  }
+
+  Loop& loop_;
+  std::string name_;
+  ConnectDone done_;
+  std::shared_ptr<TcpConnect*> alive_;  // shared with the request that libuv holds
+  UvPtr<uv_tcp_t> handle_;
+  Timer timer_;
+};
+
+}  // namespace
+
+std::unique_ptr<Pending> connect_tcp(Loop& loop, const std::string& address, std::uint16_t port,
+                                     std::uint64_t timeout_ms, ConnectDone done) {
+  auto attempt = std::make_unique<TcpConnect>(loop, address + " port " + std::to_string(port),
+                                              timeout_ms, std::move(done));
+  attempt->start(make_sockaddr(address, port));
+  return attempt;
+}
+
+}  // namespace hpc
