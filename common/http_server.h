@@ -5,10 +5,12 @@
 #include <memory>
 #include <unordered_map>
 
+#include "common/buffer_budget.h"
 #include "common/http_handler.h"
 #include "common/http_parser.h"
 #include "common/loop.h"
-#include "common/stream.h"
+#include "common/tcp_stream.h"
+#include "common/timer.h"
 
 namespace hpc {
 
@@ -25,6 +27,9 @@ struct HttpServerOptions {
   std::uint64_t unauthenticated_ms = 10'000;  // then closed
   std::size_t buffer_bytes_max =
       std::size_t{64} * 1024 * 1024;  // over all exchanges: reading pauses
+  // After the client's end of input while it waits for an answer: is somebody still there to read
+  // it (a half-close), or has it closed (a browser tab)? Empty: an end is taken for a close.
+  std::function<bool(const ClientInfo&)> peer_still_open;
 };
 
 /// Counters since start, for /status and /metrics.
@@ -66,16 +71,21 @@ class HttpServer {
   friend class HttpConnection;
   void remove(HttpConnection* connection);
   void check_drained();
+  void cut_all();
+  void note_activity();
 
   Loop& loop_;
   HttpHandler& handler_;
   HttpServerOptions options_;
   HttpServerStats stats_;
+  BufferBudget budget_;
   std::unordered_map<HttpConnection*, std::unique_ptr<HttpConnection>> connections_;
-  std::size_t buffered_bytes_ = 0;
-  bool draining_ = false;
-  std::unique_ptr<class Timer> drain_timer_;
+  Timer drain_timer_;
   std::function<void()> drained_;
+  bool draining_ = false;
 };
+
+/// What TcpListener's streams tell about themselves, for adopt().
+ClientInfo client_info(const TcpStream& stream);
 
 }  // namespace hpc

@@ -12,6 +12,8 @@
 
 namespace hpc {
 
+class Timer;
+
 /// A pending operation; destroying it cancels it, and its callback will not come.
 class Pending {
  public:
@@ -63,20 +65,25 @@ class UpstreamPool {
                                 Taken taken);
   /// Gives back a connection on which an exchange ended cleanly, both messages complete.
   void give_back(const std::string& key, std::unique_ptr<Stream> stream);
-  /// Closes all idle connections (drain, or the far end moved).
+  /// Closes all idle connections (the far end moved).
   void close_idle();
+  /// The same, and keeps none from now on (drain).
+  void close();
   std::size_t idle_count() const { return idle_count_; }
 
  private:
   class Idle;
   friend class Idle;
   void drop(const std::string& key, Idle* idle);
+  void sweep();
 
   Loop& loop_;
   Connector& connector_;
   UpstreamPoolOptions options_;
   std::unordered_map<std::string, std::vector<std::unique_ptr<Idle>>> idle_;
   std::size_t idle_count_ = 0;
+  std::unique_ptr<Timer> sweep_;  // runs while anything is idle
+  bool closed_ = false;
 };
 
 }  // namespace hpc

@@ -1,0 +1,13 @@
+#pragma once
+#include <memory>
+
+#include "common/loop.h"
+#include "common/stream.h"
+
+namespace hpc {
+
+/// Cuts `stream` and frees it in the next turn. Safe from inside the stream's own callbacks; none
+/// of them reaches the former listener any more. Null is fine.
+void discard_stream(Loop& loop, std::unique_ptr<Stream> stream);
+
+}  // namespace hpc

@@ -1,0 +1,276 @@
+#include "common/http_connection.h"
+
+#include <utility>
+
+namespace hpc {
+
+namespace {
+// Enough for a burst of pipelined requests; more only once the answers before them are done.
+constexpr std::size_t kReadAheadMax = std::size_t{64} * 1024;
+// How long a client may take to read our last answer before the connection is cut. Closing at once
+// could destroy that answer on its way (RFC 9112, 9.6).
+constexpr std::uint64_t kLingerMs = 2000;
+}  // namespace
+
+HttpConnection::HttpConnection(HttpServer& server, std::unique_ptr<Stream> stream, ClientInfo info)
+    : server_(server),
+      stream_(std::move(stream)),
+      info_(std::move(info)),
+      parser_(HttpParser::Kind::kRequest, server.options_.limits, *this),
+      timer_(server.loop_, [this] { on_deadline(); }) {
+  ++server_.stats_.open_connections;
+  ++server_.stats_.unauthenticated_connections;
+}
+
+HttpConnection::~HttpConnection() {
+  --server_.stats_.open_connections;
+  if (counted_unauthenticated_) --server_.stats_.unauthenticated_connections;
+  if (exchange_) --server_.stats_.open_exchanges;
+  if (relay_) --server_.stats_.open_websockets;
+}
+
+void HttpConnection::start() {
+  set_deadline(Deadline::kFirstAnswer, server_.options_.unauthenticated_ms);
+  stream_->start(*this);
+}
+
+void HttpConnection::refuse(int status, std::string_view detail) {
+  keep_ = false;
+  if (exchange_ && exchange_->answer_begun()) {
+    retire_exchange();
+    return stream_->abort({Errc::kBadRequest, "client", std::string(detail)});
+  }
+  retire_exchange();
+  answer(server_.handler_.on_refusal(status, detail));
+  close_gently();
+}
+
+void HttpConnection::drain() {
+  keep_ = false;
+  if (!exchange_ && !relay_ && !closing_ && parser_.at_message_start()) close_gently();
+}
+
+void HttpConnection::cut(const Error& why) {
+  if (relay_) return relay_->abort(why);
+  stream_->abort(why);
+}
+
+// A request is complete and its exchange still runs: the next one waits in held_.
+bool HttpConnection::waits_for_answer() const { return exchange_ && parser_.message_complete(); }
+
+void HttpConnection::on_data(Bytes bytes) noexcept {
+  if (closing_) return;
+  if (waits_for_answer() || !held_.empty()) return hold(bytes);
+  consume(bytes);
+}
+
+void HttpConnection::consume(Bytes bytes) {
+  while (!bytes.empty() && !closing_ && !waits_for_answer()) {
+    const auto used = parser_.feed(bytes);
+    if (!used) return refuse(used.error().status, used.error().detail);
+    bytes = bytes.subspan(*used);
+    if (exchange_) {
+      exchange_->flush_request();
+    } else if (answered_ && parser_.message_complete()) {
+      after_answer();
+    }
+  }
+  if (closing_) return;
+  if (!bytes.empty()) hold(bytes);
+  set_deadline_after_read();
+}
+
+void HttpConnection::hold(Bytes bytes) {
+  held_.append(as_text(bytes));
+  if (held_.size() >= kReadAheadMax) stream_->pause_read(PauseReason::kMessageDone);
+}
+
+void HttpConnection::continue_reading() {
+  std::string held;
+  held.swap(held_);
+  stream_->resume_read(PauseReason::kMessageDone);
+  consume(as_bytes(held));
+  if (client_ended_ && !exchange_ && !closing_) close_gently();
+}
+
+void HttpConnection::on_head() noexcept {
+  ++server_.stats_.requests;
+  const auto& head = parser_.request_head();
+  auto decision = server_.handler_.on_request(head, info_);
+  note_authenticated();
+  // Whoever has not been let in gets one answer.
+  keep_ = head.keep_alive && info_.authenticated && !server_.draining_;
+  if (auto* local = std::get_if<LocalAnswer>(&decision)) {
+    answered_ = true;
+    if (head.framing.kind != BodyKind::kNone || local->close) keep_ = false;
+    return answer(*local);
+  }
+  ++server_.stats_.open_exchanges;
+  HttpExchange::Client& client = *this;
+  exchange_ = std::make_unique<HttpExchange>(server_.loop_, client, server_.budget_, head,
+                                             std::move(std::get<Forward>(decision)), keep_);
+  exchange_->start();
+}
+
+void HttpConnection::on_body(Bytes bytes) noexcept {
+  if (exchange_) exchange_->request_body(bytes);
+}
+
+void HttpConnection::on_message_end() noexcept {
+  if (exchange_) exchange_->request_end();
+}
+
+void HttpConnection::note_authenticated() {
+  if (!info_.authenticated || !counted_unauthenticated_) return;
+  counted_unauthenticated_ = false;
+  --server_.stats_.unauthenticated_connections;
+}
+
+void HttpConnection::answer(const LocalAnswer& answer) {
+  const auto& head = parser_.request_head();
+  const auto text = write_answer(answer, head.method == "HEAD", keep_, head.version_minor);
+  stream_->write(as_bytes(text));
+  if (!keep_) close_gently();
+}
+
+// The current request and its answer are both complete.
+void HttpConnection::after_answer() {
+  if (!keep_ || server_.draining_) return close_gently();
+  answered_ = false;
+  parser_.next_message();
+}
+
+void HttpConnection::on_exchange_done(bool intact) noexcept {
+  retire_exchange();
+  // An answer that came before the request was read to its end: the rest is not worth reading.
+  if (!intact || !parser_.message_complete()) return close_gently();
+  after_answer();
+  if (closing_) return;
+  if (held_.empty() && !client_ended_) return set_deadline_after_read();
+  set_deadline(Deadline::kContinue, 0);
+}
+
+void HttpConnection::on_exchange_answer(LocalAnswer local) noexcept {
+  retire_exchange();
+  if (!parser_.message_complete() || local.close) keep_ = false;
+  answer(local);
+  if (closing_) return;
+  after_answer();
+  if (!closing_) set_deadline(Deadline::kContinue, 0);
+}
+
+void HttpConnection::on_exchange_broken(const Error& why) noexcept {
+  retire_exchange();
+  closing_ = true;
+  stream_->abort(why);
+}
+
+void HttpConnection::on_exchange_upgraded(std::unique_ptr<Stream> upstream, Bytes early) noexcept {
+  retire_exchange();
+  set_deadline(Deadline::kNone, 0);
+  stream_->resume_read(PauseReason::kMessageDone);
+  ++server_.stats_.open_websockets;
+  relay_ = std::make_unique<Relay>(
+      std::move(stream_), std::move(upstream), [this](const Status&) { server_.remove(this); },
+      [this](std::size_t from_client, std::size_t from_target) {
+        count_body(from_client, from_target);
+      });
+  relay_->start(as_bytes(held_), early);
+  held_ = {};
+}
+
+void HttpConnection::count_body(std::size_t from_client, std::size_t to_client) noexcept {
+  server_.stats_.bytes_from_clients += from_client;
+  server_.stats_.bytes_to_clients += to_client;
+  server_.note_activity();
+}
+
+void HttpConnection::retire_exchange() {
+  if (!exchange_) return;
+  --server_.stats_.open_exchanges;
+  exchange_->abandon();
+  server_.loop_.defer_delete(std::move(exchange_));
+}
+
+void HttpConnection::on_end() noexcept {
+  client_ended_ = true;
+  if (closing_) return;
+  // A closed browser tab looks the same as a half-close: the kernel may know the difference.
+  if (exchange_ && server_.options_.peer_still_open && parser_.message_complete() &&
+      server_.options_.peer_still_open(info_)) {
+    return;
+  }
+  retire_exchange();
+  close_gently();
+}
+
+void HttpConnection::on_drain() noexcept {
+  if (exchange_) exchange_->on_client_drain();
+}
+
+void HttpConnection::on_close(const Status&) noexcept {
+  closing_ = true;
+  retire_exchange();
+  server_.remove(this);
+}
+
+void HttpConnection::close_gently() {
+  if (closing_) return;
+  closing_ = true;
+  held_.clear();
+  for (const auto why : {PauseReason::kPeerQueueFull, PauseReason::kMessageDone,
+                         PauseReason::kNoUpstream, PauseReason::kMemoryBound}) {
+    stream_->resume_read(why);
+  }
+  stream_->shutdown_write();
+  set_deadline(Deadline::kLinger, kLingerMs);
+}
+
+void HttpConnection::set_deadline(Deadline what, std::uint64_t delay_ms) {
+  deadline_ = what;
+  if (what == Deadline::kNone) {
+    timer_.stop();
+  } else {
+    timer_.start(delay_ms);
+  }
+}
+
+void HttpConnection::set_deadline_after_read() {
+  if (counted_unauthenticated_) return;  // its one deadline runs since it was accepted
+  const auto& options = server_.options_;
+  if (waits_for_answer()) {
+    set_deadline(Deadline::kNone, 0);
+  } else if (parser_.in_body()) {
+    set_deadline(Deadline::kBody, options.body_timeout_ms);
+  } else if (parser_.at_message_start()) {
+    set_deadline(Deadline::kIdle, options.idle_timeout_ms);
+  } else if (deadline_ != Deadline::kHead) {  // in total, from the head's first byte
+    set_deadline(Deadline::kHead, options.head_timeout_ms);
+  }
+}
+
+void HttpConnection::on_deadline() {
+  const auto what = std::exchange(deadline_, Deadline::kNone);
+  switch (what) {
+    case Deadline::kNone:
+      return;
+    case Deadline::kContinue:
+      return continue_reading();
+    case Deadline::kIdle:
+      return close_gently();
+    case Deadline::kFirstAnswer:
+    case Deadline::kHead:
+      if (parser_.at_message_start()) return close_gently();
+      return refuse(408, "the request head took too long");
+    case Deadline::kBody:
+      // Not reading is our own doing: the upstream is slow, not the client.
+      if (exchange_ && exchange_->client_is_paused()) {
+        return set_deadline(Deadline::kBody, server_.options_.body_timeout_ms);
+      }
+      [[fallthrough]];
+    case Deadline::kLinger:
+      return stream_->abort({Errc::kTimeout, "client", "too slow"});
+  }
+}
+
+}  // namespace hpc

@@ -1,0 +1,89 @@
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "common/http_exchange.h"
+#include "common/http_server.h"
+#include "common/relay.h"
+#include "common/timer.h"
+
+namespace hpc {
+
+/// One client's connection: parses its requests one after the other, asks the handler what to do,
+/// answers or lets an exchange answer, and becomes a relay after an upgrade.
+///
+/// Owner: the HttpServer, which it asks to be removed when the connection has closed.
+class HttpConnection final : private Stream::Listener,
+                             private HttpParser::Listener,
+                             private HttpExchange::Client {
+ public:
+  HttpConnection(HttpServer& server, std::unique_ptr<Stream> stream, ClientInfo info);
+  ~HttpConnection();
+  HttpConnection(const HttpConnection&) = delete;
+  HttpConnection& operator=(const HttpConnection&) = delete;
+
+  void start();
+  /// Answers with `status` whatever comes, and closes: a limit was reached.
+  void refuse(int status, std::string_view detail);
+  /// No further request after the running one; closes at once when there is none.
+  void drain();
+  /// Cuts whatever runs.
+  void cut(const Error& why);
+
+ private:
+  /// What the one timer of a connection stands for.
+  enum class Deadline : std::uint8_t {
+    kNone,
+    kFirstAnswer,
+    kHead,
+    kIdle,
+    kBody,
+    kLinger,
+    kContinue
+  };
+
+  void on_data(Bytes bytes) noexcept override;
+  void on_end() noexcept override;
+  void on_drain() noexcept override;
+  void on_close(const Status& why) noexcept override;
+  void on_head() noexcept override;
+  void on_body(Bytes bytes) noexcept override;
+  void on_message_end() noexcept override;
+  Stream& client_stream() noexcept override { return *stream_; }
+  void on_exchange_done(bool intact) noexcept override;
+  void on_exchange_answer(LocalAnswer answer) noexcept override;
+  void on_exchange_broken(const Error& why) noexcept override;
+  void on_exchange_upgraded(std::unique_ptr<Stream> upstream, Bytes early) noexcept override;
+  void count_body(std::size_t from_client, std::size_t to_client) noexcept override;
+
+  bool waits_for_answer() const;
+  void consume(Bytes bytes);
+  void hold(Bytes bytes);
+  void continue_reading();
+  void note_authenticated();
+  void answer(const LocalAnswer& answer);
+  void after_answer();
+  void retire_exchange();
+  void close_gently();
+  void set_deadline(Deadline what, std::uint64_t delay_ms);
+  void set_deadline_after_read();
+  void on_deadline();
+
+  HttpServer& server_;
+  std::unique_ptr<Stream> stream_;
+  ClientInfo info_;
+  HttpParser parser_;
+  std::unique_ptr<HttpExchange> exchange_;
+  std::unique_ptr<Relay> relay_;
+  std::string held_;  // read ahead while an exchange runs; at most kReadAheadMax and one read
+  Timer timer_;
+  Deadline deadline_ = Deadline::kNone;
+  bool keep_ = true;       // another request may follow this one
+  bool answered_ = false;  // the current request has its local answer
+  bool closing_ = false;   // our last byte is written; what still comes is thrown away
+  bool client_ended_ = false;
+  bool counted_unauthenticated_ = true;
+};
+
+}  // namespace hpc

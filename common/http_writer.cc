@@ -1,0 +1,90 @@
+#include "common/http_writer.h"
+
+#include <array>
+#include <cassert>
+#include <charconv>
+
+#include "common/http_status.h"
+
+namespace hpc {
+
+namespace {
+// Copying less than this is cheaper than one more element in a gathered write.
+constexpr std::size_t kCopyBytesMax = 2048;
+
+template <class Int>
+void append_number(std::string& out, Int value, int base = 10) {
+  std::array<char, 24> digits{};
+  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value, base).ptr;
+  out.append(digits.data(), end);
+}
+
+bool has_line_end(std::string_view text) {
+  return text.find_first_of(std::string_view("\r\n\0", 3)) != std::string_view::npos;
+}
+}  // namespace
+
+void HeadWriter::field(std::string_view name, std::string_view value) {
+  assert(!has_line_end(name) && !has_line_end(value));
+  out_.append(name).append(": ").append(value).append("\r\n");
+}
+
+void OutBatch::body(Bytes bytes) {
+  if (bytes.size() <= kCopyBytesMax) {
+    text_.append(as_text(bytes));
+    return;
+  }
+  const Bytes parts[] = {as_bytes(text_), bytes};
+  stream_->write_parts(parts);
+  text_.clear();
+}
+
+void OutBatch::flush() {
+  if (text_.empty()) return;
+  stream_->write(as_bytes(text_));
+  text_.clear();
+}
+
+void write_body(OutBatch& out, BodyKind kind, Bytes bytes) {
+  if (kind != BodyKind::kChunked) return out.body(bytes);
+  append_number(out.text(), bytes.size(), 16);
+  out.text().append("\r\n");
+  out.body(bytes);
+  out.text().append("\r\n");
+}
+
+void write_body_end(OutBatch& out, BodyKind kind) {
+  if (kind == BodyKind::kChunked) out.text().append("0\r\n\r\n");
+}
+
+void write_framing(std::string& out, const Framing& framing) {
+  if (framing.kind == BodyKind::kChunked) out.append("Transfer-Encoding: chunked\r\n");
+  if (framing.kind != BodyKind::kLength) return;
+  out.append("Content-Length: ");
+  append_number(out, framing.length);
+  out.append("\r\n");
+}
+
+std::string write_answer(const LocalAnswer& answer, bool head_only, bool keep_alive,
+                         int version_minor) {
+  std::string out = "HTTP/1.1 ";
+  append_number(out, answer.status);
+  out.append(" ").append(reason_phrase(answer.status)).append("\r\n");
+  HeadWriter writer(out);
+  for (const auto& [name, value] : answer.fields) writer.field(name, value);
+  // The methods that CONNECT and TRACE are refused in favour of; an app may allow fewer.
+  if (answer.status == 405) {
+    writer.field("Allow", "GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH");
+  }
+  if (answer.status != 204) write_framing(out, {BodyKind::kLength, answer.body.size()});
+  if (!keep_alive) {
+    writer.field("Connection", "close");
+  } else if (version_minor == 0) {
+    writer.field("Connection", "keep-alive");
+  }
+  out.append("\r\n");
+  if (!head_only) out.append(answer.body);
+  return out;
+}
+
+}  // namespace hpc
