@@ -1,8 +1,10 @@
 #pragma once
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 #include "common/result.h"
+#include "common/socket_lookup.h"
 #include "common/tcp_stream.h"
 
 namespace hpc {
@@ -20,5 +22,13 @@ class PeerOwner {
 };
 
 Result<std::unique_ptr<PeerOwner>> make_peer_owner();
+
+/// The same over a lookup of the caller's, for tests.
+std::unique_ptr<PeerOwner> make_peer_owner(std::unique_ptr<SocketLookup> lookup);
+
+/// The rule for a peer, pure: does `answer`, given to a question for the socket with these ends,
+/// prove that the socket is `uid`'s?
+bool proves_owner(const std::optional<SocketEntry>& answer, const SocketEnd& local,
+                  const SocketEnd& remote, std::uint32_t uid);
 
 }  // namespace hpc

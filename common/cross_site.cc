@@ -1,0 +1,127 @@
+#include "common/cross_site.h"
+
+#include <algorithm>
+#include <charconv>
+#include <optional>
+
+namespace hpc {
+
+namespace {
+
+/// "host[:port]" taken apart. The port is 0 where none is written.
+struct Authority {
+  std::string_view host;  // with brackets for IPv6
+  unsigned port = 0;
+};
+
+std::optional<unsigned> parse_port(std::string_view text) {
+  unsigned port = 0;
+  const char* last = text.data() + text.size();
+  const auto [end, failed] = std::from_chars(text.data(), last, port);
+  if (failed != std::errc{} || end != last || port == 0 || port > 65535) return std::nullopt;
+  return port;
+}
+
+std::optional<Authority> parse_authority(std::string_view text) {
+  const std::size_t host_end =
+      text.starts_with('[') ? text.find(']') : std::min(text.find(':'), text.size()) - 1;
+  if (text.empty() || host_end >= text.size()) return std::nullopt;
+  Authority authority{text.substr(0, host_end + 1), 0};
+  const std::string_view tail = text.substr(host_end + 1);
+  if (tail.empty()) return authority;
+  if (tail.front() != ':') return std::nullopt;
+  const auto port = parse_port(tail.substr(1));
+  if (!port) return std::nullopt;
+  authority.port = *port;
+  return authority;
+}
+
+unsigned default_port(std::string_view scheme) { return scheme == "https" ? 443 : 80; }
+
+bool same_authority(const Authority& a, const Authority& b, std::string_view scheme) {
+  const unsigned fallback = default_port(scheme);
+  return equals_ignoring_case(a.host, b.host) &&
+         (a.port != 0 ? a.port : fallback) == (b.port != 0 ? b.port : fallback);
+}
+
+/// 127.0.0.0/8 in plain dotted decimal: a browser writes it so, whatever the person typed.
+bool is_loopback_v4(std::string_view host) {
+  int parts = 0;
+  while (parts < 4) {
+    const std::size_t dot = std::min(host.find('.'), host.size());
+    unsigned value = 0;
+    const auto [end, failed] = std::from_chars(host.data(), host.data() + dot, value);
+    if (failed != std::errc{} || end != host.data() + dot || dot > 3 || value > 255) return false;
+    if (dot > 1 && host.front() == '0') return false;
+    if (parts == 0 && value != 127) return false;
+    ++parts;
+    if (dot == host.size()) return parts == 4;
+    host.remove_prefix(dot + 1);
+  }
+  return false;
+}
+
+bool is_loopback_name(std::string_view host) {
+  constexpr std::string_view kSuffix = ".localhost";
+  if (equals_ignoring_case(host, "localhost") || host == "[::1]") return true;
+  if (host.size() > kSuffix.size() &&
+      equals_ignoring_case(host.substr(host.size() - kSuffix.size()), kSuffix)) {
+    return true;
+  }
+  return is_loopback_v4(host);
+}
+
+bool is_own_host(const Authority& host, const OwnNames& names) {
+  if (names.loopback && is_loopback_name(host.host)) return true;
+  return std::any_of(names.hosts.begin(), names.hosts.end(), [&](const std::string& own) {
+    const auto own_authority = parse_authority(own);
+    return own_authority && same_authority(*own_authority, host, names.scheme);
+  });
+}
+
+/// The value of a field that may be there once. False: it is there twice, which no browser does.
+bool find_single(const FieldList& fields, std::string_view name,
+                 std::optional<std::string_view>& value) {
+  value = fields.find(name);
+  return fields.count(name) <= 1;
+}
+
+bool is_own_origin(std::string_view origin, const Authority& host, std::string_view scheme) {
+  if (origin.size() <= scheme.size() + 3 ||
+      !equals_ignoring_case(origin.substr(0, scheme.size()), scheme) ||
+      origin.substr(scheme.size(), 3) != "://") {
+    return false;  // also "null", which any page can make a browser send
+  }
+  const auto authority = parse_authority(origin.substr(scheme.size() + 3));
+  return authority && same_authority(*authority, host, scheme);
+}
+
+bool is_top_level_navigation(const RequestHead& head) {
+  std::optional<std::string_view> mode;
+  std::optional<std::string_view> dest;
+  return head.method == "GET" && !head.websocket_upgrade &&
+         find_single(head.fields, "Sec-Fetch-Mode", mode) && mode == "navigate" &&
+         find_single(head.fields, "Sec-Fetch-Dest", dest) && dest == "document";
+}
+
+}  // namespace
+
+bool passes_cross_site_rule(const RequestHead& head, const OwnNames& names) {
+  const auto host = parse_authority(head.host);
+  if (!host || !is_own_host(*host, names)) return false;
+
+  std::optional<std::string_view> site;
+  std::optional<std::string_view> origin;
+  if (!find_single(head.fields, "Sec-Fetch-Site", site)) return false;
+  if (!find_single(head.fields, "Origin", origin)) return false;
+
+  const bool own_origin = !origin || is_own_origin(*origin, *host, names.scheme);
+  // Old WebSocket clients in browsers send no Sec-Fetch-Site, and a proxy in between may add one:
+  // the Origin of an Upgrade is the one witness that script cannot forge.
+  if (head.websocket_upgrade && !own_origin) return false;
+  if (!site) return own_origin;
+  if (site == "same-origin" || site == "none") return true;
+  return is_top_level_navigation(head);
+}
+
+}  // namespace hpc
