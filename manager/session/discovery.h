@@ -1,0 +1,84 @@
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/job_record.h"
+#include "common/result.h"
+
+namespace hpc {
+
+// How the manager finds the user's hpc-proxy (contract 2.0, "Discovery"): one script run over SSH,
+// its output taken apart, the records in it judged. Pure text in, values out; whatever comes from
+// the far end is treated as hostile.
+
+// A user has one record per running session; this leaves room for a directory of stale ones.
+constexpr std::size_t kRecordsMax = 64;
+// Running jobs of one user that are looked at.
+constexpr std::size_t kRunningJobsMax = 1000;
+// Records that are tried with a hello, the first that proves itself wins.
+constexpr std::size_t kCandidatesMax = 5;
+// Names of the node to try for one record: its host, then its addresses.
+constexpr std::size_t kAddressesMax = 4;
+
+/// One line of `squeue -o '%i %N %A'`.
+struct RunningJob {
+  std::string id;      // "4711", "4711_3"
+  std::string nodes;   // "c1", "c[1-3]"
+  std::string raw_id;  // unique per array element, what $SLURM_JOB_ID says; may be empty
+};
+
+enum class SlurmAnswer : std::uint8_t { kAbsent, kFailed, kAnswered };
+
+/// What the script printed.
+struct DiscoveryReport {
+  std::string host;  // of the machine the script ran on
+  std::uint32_t uid = 0;
+  SlurmAnswer slurm = SlurmAnswer::kAbsent;
+  std::string slurm_error;  // with kFailed: squeue's first line, at most 200 bytes, as it came
+  std::vector<RunningJob> jobs;
+  bool has_directory = false;  // ~/.hpc-proxy/jobs exists and is readable
+  struct RecordFile {
+    std::string name;  // "4711.json"
+    std::string text;  // at most kJobRecordBytesMax + 1
+  };
+  std::vector<RecordFile> records;
+};
+
+/// A record that may be tried.
+struct Candidate {
+  std::string name;  // of its file, without ".json"
+  JobRecord record;
+  std::vector<std::string> addresses;  // to open the channel to, in this order; 1..kAddressesMax
+};
+
+struct RefusedRecord {
+  std::string name;
+  std::string reason;  // a sentence part for the user: "job 4711 is not running any more"
+};
+
+struct Candidates {
+  std::vector<Candidate> accepted;  // best first, at most kCandidatesMax
+  std::vector<RefusedRecord> refused;
+};
+
+/// What to give to `sh -s` on stdin. `marker`: 64 hex digits, fresh for every run, so that nothing
+/// that was printed before can look like the report.
+std::string discovery_script(std::string_view marker);
+
+/// kSsh when the markers are not there (the login shell did not run the script, or the output was
+/// cut); kBadRequest when host or uid are missing in between.
+Result<DiscoveryReport> parse_discovery_report(std::string_view output, std::string_view marker);
+
+/// Judges every record. `job`: only this one.
+Candidates choose_candidates(const DiscoveryReport& report, const std::optional<std::string>& job);
+
+/// Why there is nothing to connect to, what was refused, and what to do next: several lines for
+/// the user's terminal.
+std::string explain_no_candidate(const DiscoveryReport& report, const Candidates& candidates,
+                                 const std::optional<std::string>& job);
+
+}  // namespace hpc
