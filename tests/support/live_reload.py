@@ -1,0 +1,78 @@
+#!/usr/bin/python3
+"""live_reload.py URL FILE: shows that Live Server's page and live reload work at URL.
+
+Fetches URL as a browser would, opens the WebSocket that the page asks for, appends a line to
+FILE, which Live Server watches, and waits for the reload message. Prints the page and the message.
+Exit 0: both came; 1: the reason is on stderr.
+"""
+
+import pathlib
+import re
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+
+from websocket import WebSocket, WebSocketError
+
+# Live Server needs about 0.3 s to see a change; a loaded machine is given time.
+RELOAD_SECONDS = 20
+
+
+def fetch(url):
+    # No proxy from the environment: this must be the path that is to be shown.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    request = urllib.request.Request(url, headers={
+        "Accept": "text/html", "Sec-Fetch-Site": "none", "Sec-Fetch-Mode": "navigate",
+        "Sec-Fetch-Dest": "document"})
+    with opener.open(request, timeout=20) as answer:
+        return answer.read().decode()
+
+
+def touch_until(path, done):
+    """Edits the file again and again: a watcher that is still starting misses single edits."""
+    while not done.is_set():
+        with path.open("a") as page:
+            page.write(f"<!-- edited {time.time_ns()} -->\n")
+        done.wait(2)
+
+
+def reload_message(url, path):
+    done = threading.Event()
+    # The page's own script asks for its address + "/ws", so the path has two slashes.
+    with WebSocket(url + "/ws", headers={"Sec-Fetch-Site": "same-origin",
+                                         "Sec-Fetch-Mode": "websocket"}) as socket:
+        editor = threading.Thread(target=touch_until, args=(path, done), daemon=True)
+        editor.start()
+        try:
+            message = socket.receive(RELOAD_SECONDS)
+            while message != "reload":
+                message = socket.receive(RELOAD_SECONDS)
+        finally:
+            done.set()
+            editor.join()
+    return message
+
+
+def main():
+    url, path = sys.argv[1], pathlib.Path(sys.argv[2])
+    try:
+        page = fetch(url)
+        if "Live reload enabled" not in page:
+            print(f"not Live Server's page:\n{page}", file=sys.stderr)
+            return 1
+        shown = re.sub("(?s)(<script[^>]*>).*?(</script>)", r"\1 ... \2", page).strip()
+        print(f"page {url}:\n{shown}\n", flush=True)
+        print(f"WebSocket message after editing {path.name}: {reload_message(url, path)}")
+    except urllib.error.HTTPError as error:
+        print(f"{url}: {error}\n{error.read().decode(errors='replace')}", file=sys.stderr)
+        return 1
+    except (OSError, WebSocketError) as error:
+        print(f"{url}: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
