@@ -2,34 +2,26 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <string>
-#include <string_view>
 
 #include "common/http_head.h"
+#include "common/http_rules.h"
 #include "common/stream.h"
 
 namespace hpc {
-
-/// Why a message was refused, as an HTTP status (for a response: what to log; the client gets 502).
-struct HttpRefusal {
-  int status;          // 400, 405, 408, 414, 417, 431, 501, 505
-  std::string detail;  // the rule that was broken; contains no byte of the message
-};
-
-/// Contract 1.5; for responses notes: 64 KiB and 200 fields.
-struct HttpLimits {
-  std::size_t target_bytes_max = std::size_t{8} * 1024;  // past it: 414
-  std::size_t head_bytes_max = std::size_t{64} * 1024;   // past it: 431
-  std::size_t fields_max = 128;                          // past it: 431
-};
 
 /// Turns the bytes of one connection into messages. Strict: llhttp in strict mode decodes, and a
 /// scan of our own (http_rules) refuses before and beside it what is ambiguous, so that every
 /// packaged version of llhttp behaves the same.
 ///
 /// feed() takes bytes as they come, cut anywhere; it stops at the end of each message until
-/// next_message(), so that a pipelined request waits, and after the head of an accepted upgrade.
-/// Not reentrant: a callback must not call feed(). It may remember what it wants and return.
+/// next_message(), so that a pipelined request waits. A WebSocket handshake and the 101 that grants
+/// it end with their heads (on_head, then on_message_end): what follows a granted one is not HTTP
+/// and not for this parser; what follows a refused one is the next request.
+/// Not reentrant: a callback must not call feed() or next_message(). It may remember what it wants
+/// and return.
+///
+/// Memory: a head that comes in one piece is read where it lies; else it is gathered, at most
+/// head_bytes_max. Buffers are reused from message to message, those beyond 16 KiB are given back.
 class HttpParser {
  public:
   enum class Kind : std::uint8_t { kRequest, kResponse };
