@@ -1,0 +1,259 @@
+#include "manager/session/tunnel.h"
+
+#include <gtest/gtest.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "tests/support/fake_ssh.h"
+#include "tests/support/manual_scheduler.h"
+
+namespace hpc {
+namespace {
+
+const std::string kToken(64, '7');
+const std::string kOtherToken(64, '8');
+
+std::string record_lines(const std::string& node, int port, const std::string& token) {
+  JobRecord record;
+  record.host = node;
+  record.slurm_node = node;
+  record.port = static_cast<std::uint16_t>(port);
+  record.pid = 77;
+  record.uid = 1000;
+  record.token = token;
+  record.job_id = "4711";
+  record.started_at = "2026-11-21T07:00:00Z";
+  record.program_version = "0.1.0";
+  return "directory yes\nrecord 4711.json\n|" + write_job_record(record) + "\n";
+}
+
+std::string running_on(const std::string& node, int port, const std::string& token) {
+  return "host login01\nuid 1000\nsqueue 0\n=4711 " + node + " 4711\n" +
+         record_lines(node, port, token);
+}
+
+struct TunnelTest : ::testing::Test, Tunnel::Observer {
+  void on_tunnel_progress(const std::string& text) override { said += text + "\n"; }
+  void on_tunnel_ready(bool was_moved) override {
+    ++readies;
+    moved = was_moved;
+  }
+  void on_tunnel_failed(const Error& error) override { failure = error; }
+
+  void start(bool wait_for_job = false) {
+    Tunnel::Options options;
+    options.target.host = "login01";
+    options.target.user = "alice";
+    options.wait_for_job = wait_for_job;
+    tunnel = std::make_unique<Tunnel>(
+        scheduler, connector, prompter, [](std::uint32_t n) { return n - 1; }, options, *this);
+    tunnel->start();
+    scheduler.run();
+  }
+  void follow(TunnelState state) { EXPECT_EQ(state_name(tunnel->state()), state_name(state)); }
+  void take(const char* key) {
+    ticket = tunnel->connect(key, [this](auto stream) {
+      taken = stream ? "channel" : stream.error().detail;
+      if (stream) held.push_back(std::move(*stream));
+    });
+    scheduler.run();
+  }
+
+  ManualScheduler scheduler;
+  FakeSite site;
+  FakeSshConnector connector{scheduler, site};
+  FakePrompter prompter;
+  std::string said;
+  int readies = 0;
+  bool moved = false;
+  std::optional<Error> failure;
+  std::string taken;
+  std::vector<std::unique_ptr<Stream>> held;
+  std::unique_ptr<Tunnel> tunnel;
+  std::unique_ptr<Pending> ticket;
+
+  TunnelTest() {
+    site.report = running_on("c1", 45678, kToken);
+    site.token = kToken;
+  }
+};
+
+TEST_F(TunnelTest, FindsTheProxyAndHandsOutChannels) {
+  start();
+  follow(TunnelState::kReady);
+  EXPECT_EQ(readies, 1);
+  EXPECT_FALSE(moved);
+  EXPECT_NE(said.find("connecting to login01 as alice"), std::string::npos) << said;
+  EXPECT_NE(said.find("job 4711 on c1: hpc-proxy 0.1.0 answers"), std::string::npos) << said;
+  EXPECT_EQ(said.find(kToken), std::string::npos);
+  EXPECT_EQ(site.opened[0], "c1:45678");
+  take(Tunnel::kAtOnce);
+  EXPECT_EQ(taken, "channel");
+}
+
+TEST_F(TunnelTest, AFirstConnectThatFailsEndsIt) {
+  for (const Errc code :
+       {Errc::kNetwork, Errc::kTimeout, Errc::kUnauthorized, Errc::kForbidden, Errc::kConfig}) {
+    connector.result = fail(code, "ssh.connect", "no");
+    failure.reset();
+    start();
+    follow(TunnelState::kFailed);
+    ASSERT_TRUE(failure.has_value());
+    EXPECT_EQ(failure->code, code);
+    scheduler.advance(3'600'000);
+  }
+  EXPECT_EQ(connector.connects, 5) << "never again by itself";
+}
+
+TEST_F(TunnelTest, NoJobEndsItWithTheNextStep) {
+  site.report = "host login01\nuid 1000\nsqueue 0\n=\ndirectory no\n";
+  start();
+  follow(TunnelState::kFailed);
+  EXPECT_EQ(failure->code, Errc::kNotFound);
+  EXPECT_NE(failure->detail.find("hpc-proxy --daemon"), std::string::npos);
+}
+
+TEST_F(TunnelTest, WithWaitItKeepsLookingAndSaysSoOnce) {
+  const auto later = std::exchange(site.report, "host login01\nuid 1000\nsqueue 0\ndirectory no\n");
+  start(true);
+  follow(TunnelState::kWaitToSearch);
+  scheduler.advance(60'000);
+  EXPECT_GE(site.execs, 8);
+  EXPECT_EQ(said.find("no hpc-proxy of yours"), said.rfind("no hpc-proxy of yours"));
+  site.report = later;
+  scheduler.advance(kSearchBackOffMostMs);
+  follow(TunnelState::kReady);
+  EXPECT_EQ(connector.connects, 1);
+}
+
+TEST_F(TunnelTest, AnImpostorEndsItAndSeesNoToken) {
+  site.token = kOtherToken;
+  start(true);
+  follow(TunnelState::kFailed);
+  EXPECT_EQ(failure->code, Errc::kForbidden);
+}
+
+TEST_F(TunnelTest, ForwardingThatIsOffEndsIt) {
+  site.channel_result = fail(Errc::kForbidden, "ssh.channel", "forwarding is off on login01");
+  start();
+  EXPECT_EQ(failure->code, Errc::kForbidden);
+  EXPECT_NE(failure->detail.find("forwarding is off"), std::string::npos);
+}
+
+TEST_F(TunnelTest, NothingListeningEndsItAsNotFound) {
+  site.channel_result = fail(Errc::kRefused, "ssh.channel", "nothing listens");
+  start();
+  EXPECT_EQ(failure->code, Errc::kRefused);
+}
+
+TEST_F(TunnelTest, ComesBackAfterTheSshConnectionDied) {
+  start();
+  connector.current->die("reset by peer");
+  scheduler.run();
+  follow(TunnelState::kWaitToConnect);
+  EXPECT_NE(tunnel->trouble().find("reset by peer"), std::string::npos);
+  scheduler.advance(kConnectBackOffFirstMs);
+  follow(TunnelState::kReady);
+  EXPECT_EQ(connector.connects, 2);
+  EXPECT_EQ(readies, 2);
+  EXPECT_FALSE(moved);
+  EXPECT_EQ(tunnel->trouble(), "");
+}
+
+TEST_F(TunnelTest, ReconnectBacksOffAndNeverStops) {
+  start();
+  connector.result = fail(Errc::kNetwork, "ssh.connect", "no route to host");
+  connector.current->die("gone");
+  scheduler.advance(3'600'000);
+  EXPECT_GT(connector.connects, 60);
+  EXPECT_LT(connector.connects, 70) << "one a minute";
+  connector.result = {};
+  scheduler.advance(kConnectBackOffMostMs);
+  follow(TunnelState::kReady);
+}
+
+TEST_F(TunnelTest, AKeyThatIsRefusedLaterEndsIt) {
+  start();
+  connector.result = fail(Errc::kUnauthorized, "ssh.auth", "no key was accepted");
+  connector.current->die("gone");
+  scheduler.advance(kConnectBackOffFirstMs);
+  follow(TunnelState::kFailed);
+  EXPECT_EQ(failure->code, Errc::kUnauthorized);
+}
+
+TEST_F(TunnelTest, FollowsTheJobToAnotherNode) {
+  start();
+  // hpc-proxy ends with its node: its channels end and nothing listens there any more.
+  site.channel_result = fail(Errc::kRefused, "ssh.channel", "nothing listens");
+  connector.current->last_channel->end();
+  scheduler.run();
+  follow(TunnelState::kWaitToSearch);
+  take(Tunnel::kMayWait);
+  EXPECT_EQ(taken, "") << "waits";
+  scheduler.advance(3'000);
+  site.channel_result = {};
+  site.report = running_on("c2", 45679, kOtherToken);
+  site.token = kOtherToken;
+  scheduler.advance(kSearchBackOffMostMs);
+  follow(TunnelState::kReady);
+  EXPECT_TRUE(moved);
+  EXPECT_EQ(tunnel->record()->host, "c2");
+  EXPECT_EQ(site.opened.back(), "c2:45679");
+  EXPECT_EQ(taken, "channel");
+  EXPECT_EQ(connector.connects, 1) << "the SSH connection is still good";
+}
+
+TEST_F(TunnelTest, WhileDownOthersAreRefusedAtOnceWithTheReason) {
+  start();
+  connector.current->die("reset by peer");
+  scheduler.run();
+  take(Tunnel::kAtOnce);
+  EXPECT_NE(taken.find("reset by peer"), std::string::npos);
+}
+
+TEST_F(TunnelTest, AfterItHasWorkedAnEmptyQueueIsWaitedFor) {
+  start();
+  site.report = "host login01\nuid 1000\nsqueue 0\ndirectory no\n";
+  site.channel_result = fail(Errc::kRefused, "ssh.channel", "nothing listens");
+  connector.current->last_channel->end();
+  scheduler.advance(600'000);
+  follow(TunnelState::kWaitToSearch);
+  EXPECT_FALSE(failure.has_value());
+}
+
+TEST_F(TunnelTest, LosingSshWhileSearchingReconnects) {
+  start();
+  site.answers = false;
+  connector.current->last_channel->end();
+  scheduler.advance(kSearchBackOffFirstMs);
+  connector.current->die("gone");
+  site.answers = true;
+  scheduler.advance(60'000);
+  follow(TunnelState::kReady);
+  EXPECT_EQ(connector.connects, 2);
+}
+
+TEST_F(TunnelTest, DestroyingItInEveryStateIsClean) {
+  start();
+  take(Tunnel::kAtOnce);
+  ticket.reset();
+  held.clear();
+  tunnel.reset();
+  scheduler.advance(120'000);
+  EXPECT_EQ(connector.current, nullptr);
+}
+
+TEST(TunnelStateTest, WhatIsNotInTheTableIsRefused) {
+  EXPECT_EQ(next_state(TunnelState::kIdle, TunnelEvent::kStart), TunnelState::kConnecting);
+  EXPECT_EQ(next_state(TunnelState::kIdle, TunnelEvent::kAlarm), std::nullopt);
+  EXPECT_EQ(next_state(TunnelState::kReady, TunnelEvent::kConnected), std::nullopt);
+  for (int event = 0; event <= static_cast<int>(TunnelEvent::kGiveUp); ++event) {
+    EXPECT_EQ(next_state(TunnelState::kFailed, static_cast<TunnelEvent>(event)), std::nullopt);
+    EXPECT_FALSE(event_name(static_cast<TunnelEvent>(event)).empty());
+  }
+}
+
+}  // namespace
+}  // namespace hpc
