@@ -1,11 +1,13 @@
 #pragma once
 // The promises of common/stream.h as tests that every implementation passes. An implementation
 // instantiates StreamContractTest with a factory of environments:
-//   INSTANTIATE_TEST_SUITE_P(Tcp, StreamContractTest, ::testing::Values(&make_tcp_environment));
+//   INSTANTIATE_TEST_SUITE_P(Tcp, StreamContractTest, ::testing::Values(StreamKind{"tcp",
+//   &make_tcp}));
 #include <gtest/gtest.h>
 
 #include <memory>
 #include <optional>
+#include <ostream>
 #include <string>
 
 #include "common/stream.h"
@@ -29,7 +31,12 @@ class StreamEnvironment {
   virtual bool abort_is_seen_as_failure() const { return true; }
 };
 
-using MakeEnvironment = std::unique_ptr<StreamEnvironment> (*)();
+/// An implementation under test; the name keeps test names stable and readable.
+struct StreamKind {
+  const char* name;
+  std::unique_ptr<StreamEnvironment> (*make)();
+};
+inline void PrintTo(const StreamKind& kind, std::ostream* out) { *out << kind.name; }
 
 /// Writes down what it hears.
 class Recorder final : public Stream::Listener {
@@ -51,10 +58,10 @@ class Recorder final : public Stream::Listener {
   Status why;
 };
 
-class StreamContractTest : public ::testing::TestWithParam<MakeEnvironment> {
+class StreamContractTest : public ::testing::TestWithParam<StreamKind> {
  protected:
   void SetUp() override {
-    environment = GetParam()();
+    environment = GetParam().make();
     pair = environment->connect();
     ASSERT_TRUE(pair.ours && pair.theirs);
     pair.ours->start(ours);

@@ -25,7 +25,7 @@ class TcpEnvironment final : public StreamEnvironment {
 
 std::unique_ptr<StreamEnvironment> make_tcp() { return std::make_unique<TcpEnvironment>(); }
 
-INSTANTIATE_TEST_SUITE_P(Tcp, StreamContractTest, ::testing::Values(&make_tcp));
+INSTANTIATE_TEST_SUITE_P(Tcp, StreamContractTest, ::testing::Values(StreamKind{"tcp", &make_tcp}));
 
 struct TcpTest : LoopFixture {
   std::optional<Error> connect_error(const std::string& address, std::uint16_t port) {

@@ -1,0 +1,81 @@
+#pragma once
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "common/hop_headers.h"
+#include "common/http_server.h"
+#include "tests/support/fake_upstream.h"
+#include "tests/support/loop_fixture.h"
+
+namespace hpc {
+
+/// Passes every end-to-end field on, and says which failure it was told.
+class PassThrough final : public ForwardPolicy {
+ public:
+  void write_request_fields(const RequestHead& head, const HopFields& hop,
+                            HeadWriter& out) override {
+    pass(head.fields, hop, out);
+  }
+  void write_response_fields(const ResponseHead& head, const HopFields& hop,
+                             HeadWriter& out) override {
+    pass(head.fields, hop, out);
+  }
+  LocalAnswer on_upstream_failed(const Error& error) override {
+    return {error.code == Errc::kRefused ? 503 : 502, {}, "failed: " + error.detail, false};
+  }
+
+ private:
+  static void pass(const FieldList& fields, const HopFields& hop, HeadWriter& out) {
+    for (std::size_t i = 0; i < fields.size(); ++i) {
+      if (!hop.ends_here(fields[i].name)) out.field(fields[i].name, fields[i].value);
+    }
+  }
+};
+
+/// The engine between fake clients and a fake far end. Targets under /local are answered by the
+/// handler, /stranger is not let in, everything else is forwarded.
+struct ServerFixture : LoopFixture, HttpHandler {
+  FakeConnector connector;
+  UpstreamPool pool{loop, connector};
+  HttpServerOptions options;
+  std::unique_ptr<HttpServer> server;
+
+  Decision on_request(const RequestHead& head, ClientInfo& client) override {
+    if (head.target == "/stranger") return LocalAnswer{401, {}, "who?", false};
+    client.authenticated = true;
+    if (head.target.starts_with("/local"))
+      return LocalAnswer{200, {}, "here:" + head.target, false};
+    return Forward{&pool, "app", head.target, std::make_unique<PassThrough>()};
+  }
+  LocalAnswer on_refusal(int status, std::string_view detail) override {
+    return {status, {}, "refused: " + std::string(detail), true};
+  }
+
+  void start_server() { server = std::make_unique<HttpServer>(loop, *this, options); }
+
+  /// A new client connection; owned by the server.
+  FakeStream* connect() {
+    if (!server) start_server();
+    auto stream = std::make_unique<FakeStream>();
+    auto* raw = stream.get();
+    server->adopt(std::move(stream), ClientInfo{});
+    return raw;
+  }
+  /// connect(), deliver `request`, accept the upstream connection if one is asked for.
+  std::pair<FakeStream*, FakeStream*> exchange(std::string_view request) {
+    auto* client = connect();
+    client->deliver(request);
+    auto* app = connector.accept();
+    if (app != nullptr) app->queued = 0;  // the kernel took the whole request
+    return {client, app};
+  }
+  void TearDown() override {
+    server.reset();
+    pool.close();
+    settle(loop);
+  }
+};
+
+}  // namespace hpc

@@ -1,0 +1,231 @@
+#include "common/http_server.h"
+
+#include "tests/support/server_fixture.h"
+
+namespace hpc {
+namespace {
+
+using HttpServerTest = ServerFixture;
+
+std::string get(std::string_view target) {
+  return "GET " + std::string(target) + " HTTP/1.1\r\nHost: n\r\n\r\n";
+}
+
+std::size_t count(std::string_view text, std::string_view needle) {
+  std::size_t found = 0;
+  for (auto at = text.find(needle); at != std::string_view::npos; at = text.find(needle, at + 1)) {
+    ++found;
+  }
+  return found;
+}
+
+TEST_F(HttpServerTest, AnswersLocallyAndKeepsTheConnection) {
+  auto* client = connect();
+  client->deliver(get("/local/1"));
+  EXPECT_EQ(client->written, "HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\nhere:/local/1");
+  client->deliver(get("/local/2"));
+  EXPECT_TRUE(client->written.ends_with("here:/local/2"));
+}
+
+TEST_F(HttpServerTest, HeadGetsNoBody) {
+  auto* client = connect();
+  client->deliver("HEAD /local HTTP/1.1\r\nHost: n\r\n\r\n");
+  EXPECT_EQ(client->written, "HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n");
+}
+
+TEST_F(HttpServerTest, PipelinedRequestsAreAnsweredInOrderWhereverTheyAreCut) {
+  const std::string two = get("/x") + get("/local/2") + get("/y");
+  for (std::size_t cut = 0; cut <= two.size(); ++cut) {
+    auto* client = connect();
+    client->deliver(two.substr(0, cut));
+    client->deliver(two.substr(cut));
+    auto* app = connector.accept();
+    ASSERT_TRUE(app) << cut;
+    app->queued = 0;
+    EXPECT_EQ(count(app->written, "GET /x"), 1U);
+    EXPECT_EQ(count(app->written, "GET /y"), 0U) << "the second waits for the first";
+    app->deliver("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx");
+    ASSERT_TRUE(wait_for([&] { return count(app->written, "GET /y") == 1; })) << cut;
+    app->deliver("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\ny");
+    const auto& text = client->written;
+    EXPECT_LT(text.find("\r\n\r\nx"), text.find("here:/local/2"));
+    EXPECT_LT(text.find("here:/local/2"), text.find("\r\n\r\ny"));
+    pool.close_idle();
+    settle(loop);
+  }
+}
+
+TEST_F(HttpServerTest, ReadAheadIsBounded) {
+  auto [client, app] = exchange(get("/x"));
+  client->deliver(std::string(std::size_t{64} * 1024 - 1, 'G'));
+  EXPECT_EQ(client->paused, 0U);
+  client->deliver("G");
+  EXPECT_TRUE(client->paused & static_cast<unsigned>(PauseReason::kMessageDone));
+}
+
+TEST_F(HttpServerTest, RefusalIsAnsweredAndClosed) {
+  auto* client = connect();
+  client->deliver("GET / HTTP/1.1\r\nHost : n\r\n\r\n");
+  EXPECT_TRUE(client->written.starts_with("HTTP/1.1 400 Bad Request\r\n")) << client->written;
+  EXPECT_NE(client->written.find("Connection: close\r\n"), std::string::npos);
+  EXPECT_TRUE(client->half_closed);
+  client->deliver(get("/local"));
+  EXPECT_EQ(client->written.find("here"), std::string::npos) << "what follows is thrown away";
+}
+
+TEST_F(HttpServerTest, RefusedMethodNamesTheAllowedOnes) {
+  auto* client = connect();
+  client->deliver("TRACE / HTTP/1.1\r\nHost: n\r\n\r\n");
+  EXPECT_TRUE(client->written.starts_with("HTTP/1.1 405 ")) << client->written;
+  EXPECT_NE(client->written.find("\r\nAllow: GET, "), std::string::npos);
+}
+
+TEST_F(HttpServerTest, BadBodyAfterTheHeadAbortsTheUpstream) {
+  auto [client, app] =
+      exchange("POST / HTTP/1.1\r\nHost: n\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n");
+  client->deliver("0x1\r\n");
+  EXPECT_TRUE(client->written.starts_with("HTTP/1.1 400 ")) << client->written;
+  EXPECT_TRUE(app->failure());
+}
+
+TEST_F(HttpServerTest, BadBodyAfterTheAnswerBeganCutsTheClient) {
+  auto [client, app] =
+      exchange("POST / HTTP/1.1\r\nHost: n\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n");
+  app->deliver("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab");
+  client->deliver("0x1\r\n");
+  EXPECT_TRUE(client->failure());
+  EXPECT_EQ(client->written.find("400"), std::string::npos);
+}
+
+TEST_F(HttpServerTest, RequestWithABodyThatNobodyReadsEndsTheConnection) {
+  auto* client = connect();
+  client->deliver("POST /local HTTP/1.1\r\nHost: n\r\nContent-Length: 5\r\n\r\nabcde");
+  EXPECT_NE(client->written.find("Connection: close\r\n"), std::string::npos);
+  EXPECT_TRUE(client->half_closed);
+}
+
+TEST_F(HttpServerTest, EarlyAnswerEndsTheConnectionAfterIt) {
+  auto [client, app] = exchange("POST / HTTP/1.1\r\nHost: n\r\nContent-Length: 5\r\n\r\nab");
+  app->deliver("HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\n\r\nno");
+  EXPECT_TRUE(client->written.ends_with("\r\n\r\nno"));
+  EXPECT_TRUE(client->half_closed);
+  EXPECT_EQ(pool.idle_count(), 0U) << "its request is not complete";
+}
+
+TEST_F(HttpServerTest, StrangerGetsOneAnswer) {
+  auto* client = connect();
+  client->deliver(get("/stranger"));
+  EXPECT_TRUE(client->written.starts_with("HTTP/1.1 401 "));
+  EXPECT_TRUE(client->half_closed);
+}
+
+TEST_F(HttpServerTest, UnauthenticatedConnectionsAreLimited) {
+  options.unauthenticated_max = 2;
+  auto* first = connect();
+  connect();
+  auto* third = connect();
+  EXPECT_TRUE(third->written.starts_with("HTTP/1.1 503 ")) << third->written;
+  EXPECT_TRUE(third->half_closed);
+  third->drain();
+  third->deliver_end();
+  third->turn();
+  settle(loop);
+  first->deliver(get("/local"));
+  auto* fourth = connect();
+  EXPECT_EQ(fourth->written, "") << "the first one was let in and counts no more";
+}
+
+TEST_F(HttpServerTest, ConnectionsAreLimited) {
+  options.connections_max = 2;
+  connect()->deliver(get("/local"));
+  connect()->deliver(get("/local"));
+  auto* third = connect();
+  EXPECT_TRUE(third->written.starts_with("HTTP/1.1 503 "));
+  EXPECT_EQ(server->stats().connections_refused, 1U);
+}
+
+TEST_F(HttpServerTest, SlowHeadIs408) {
+  options.head_timeout_ms = 1;
+  auto* client = connect();
+  client->deliver(get("/local"));
+  client->deliver("GET /");
+  ASSERT_TRUE(wait_for([&] { return client->written.find("HTTP/1.1 408 ") != std::string::npos; }));
+  EXPECT_TRUE(client->half_closed);
+}
+
+TEST_F(HttpServerTest, IdleConnectionIsClosedQuietly) {
+  options.idle_timeout_ms = 1;
+  auto* client = connect();
+  client->deliver(get("/local"));
+  const auto size = client->written.size();
+  ASSERT_TRUE(wait_for([&] { return client->half_closed; }));
+  EXPECT_EQ(client->written.size(), size);
+}
+
+TEST_F(HttpServerTest, WhoeverIsNotLetInInTimeIsClosed) {
+  options.unauthenticated_ms = 1;
+  auto* client = connect();
+  ASSERT_TRUE(wait_for([&] { return client->half_closed; }));
+  EXPECT_EQ(client->written, "");
+}
+
+TEST_F(HttpServerTest, SlowBodyIsCut) {
+  options.body_timeout_ms = 1;
+  auto [client, app] = exchange("POST / HTTP/1.1\r\nHost: n\r\nContent-Length: 5\r\n\r\nab");
+  ASSERT_TRUE(wait_for([client = client] { return client->failure().has_value(); }));
+}
+
+TEST_F(HttpServerTest, LongPollHasNoDeadline) {
+  options.idle_timeout_ms = options.head_timeout_ms = options.body_timeout_ms = 1;
+  options.unauthenticated_ms = 1;
+  auto [client, app] = exchange(get("/x"));
+  Timer later(loop,
+              [app = app] { app->deliver("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"); });
+  later.start(20);
+  ASSERT_TRUE(wait_for([client = client] { return client->written.ends_with("ok"); }));
+}
+
+TEST_F(HttpServerTest, DrainFinishesWhatRunsAndClosesTheRest) {
+  auto* idle = connect();
+  idle->deliver(get("/local"));
+  auto [busy, app] = exchange(get("/x"));
+  bool drained = false;
+  server->drain(10'000, [&] { drained = true; });
+  EXPECT_TRUE(idle->half_closed);
+  EXPECT_FALSE(busy->half_closed);
+  app->deliver("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+  EXPECT_TRUE(busy->written.ends_with("ok"));
+  EXPECT_TRUE(busy->half_closed);
+  settle(loop);
+  EXPECT_FALSE(drained);
+  for (auto* client : {idle, busy}) {
+    client->drain();
+    client->deliver_end();
+    client->turn();
+  }
+  EXPECT_TRUE(wait_for([&] { return drained; }));
+}
+
+TEST_F(HttpServerTest, DrainCutsWhatIsStillBusyAtTheEnd) {
+  auto [busy, app] = exchange(get("/x"));
+  bool drained = false;
+  server->drain(1, [&] { drained = true; });
+  ASSERT_TRUE(wait_for([busy = busy] { return busy->failure().has_value(); }));
+  busy->turn();
+  EXPECT_TRUE(wait_for([&] { return drained; }));
+}
+
+TEST_F(HttpServerTest, CountsWhatPasses) {
+  auto [client, app] = exchange("POST / HTTP/1.1\r\nHost: n\r\nContent-Length: 3\r\n\r\nabc");
+  EXPECT_EQ(server->stats().open_exchanges, 1U);
+  app->deliver("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+  const auto& stats = server->stats();
+  EXPECT_EQ(stats.open_exchanges, 0U);
+  EXPECT_EQ(stats.requests, 1U);
+  EXPECT_EQ(stats.bytes_from_clients, 3U);
+  EXPECT_EQ(stats.bytes_to_clients, 2U);
+  EXPECT_GT(stats.last_activity_unix_ms, 0);
+}
+
+}  // namespace
+}  // namespace hpc
