@@ -1,13 +1,16 @@
 #!/bin/bash
-# install-deps.sh [build|test|clang|heavy]...: installs the Debian packages that a task needs.
+# install-deps.sh [build|demo|test|clang|heavy]...: installs the Debian packages a task needs.
 #   build  compile the two programs and their unit tests (the default)
-#   test   run ./tests/run.sh and ./packaging/demo.sh: a SLURM site, sshd, a web application
+#   demo   run ./packaging/demo.sh --no-slurm: sshd and a web application
+#   test   run ./tests/run.sh and ./packaging/demo.sh: a SLURM site as well
 #   clang  the presets clang and fuzz, and clang-tidy
 #   heavy  applications, proxies and a browser for the tests labelled heavy
-# "test", "clang" and "heavy" contain "build". Nothing missing: it says so and needs no root.
+# All of them contain "build". Nothing missing: it says so and needs no root.
 # No service is started, enabled or changed: while apt runs, policy-rc.d forbids it.
 set -euo pipefail
 
+# shellcheck source=packaging/common.sh
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 policy=/usr/sbin/policy-rc.d
 policy_saved=$policy.before-hpc-proxy
@@ -18,9 +21,9 @@ build_packages=(
   libcli11-dev libexpected-dev libgmock-dev libgtest-dev libsodium-dev libssh-dev libuv1-dev
   node-llhttp rapidjson-dev
 )
+demo_packages=(openssh-client openssh-server python3)
 test_packages=(
-  curl file iproute2 jq munge openssh-client openssh-server procps python3 shellcheck slurm-wlm
-  clang-format
+  "${demo_packages[@]}" clang-format curl file iproute2 jq munge procps shellcheck slurm-wlm
 )
 clang_packages=(clang clang-tidy libclang-rt-14-dev)
 heavy_packages=(
@@ -107,11 +110,12 @@ main() {
   for list in "${@:-build}"; do
     case $list in
       build) ;;
+      demo) wanted+=("${demo_packages[@]}"); with_node=1 ;;
       test) wanted+=("${test_packages[@]}"); with_node=1 ;;
       clang) wanted+=("${clang_packages[@]}") ;;
       heavy) wanted+=("${test_packages[@]}" "${heavy_packages[@]}"); with_node=1 ;;
-      -h | --help) sed -n '2,9s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; return 0 ;;
-      *) say "unknown list '$list' (build, test, clang or heavy)"; return 2 ;;
+      -h | --help) sed -n '2,10s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; return 0 ;;
+      *) say "unknown list '$list' (build, demo, test, clang or heavy)"; return 2 ;;
     esac
   done
   if [ ! -e /etc/debian_version ] || ! command -v dpkg-query >/dev/null; then
@@ -129,7 +133,7 @@ install-deps: installing needs root: sudo $here/install-deps.sh $*"
   else
     say "all Debian packages of '${*:-build}' are there"
   fi
-  [ -z "$with_node" ] || "$here/../tests/support/apps.sh" install
+  [ -z "$with_node" ] || as_owner "$here/../tests/support/apps.sh" install
 }
 
 main "$@"

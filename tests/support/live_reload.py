@@ -1,12 +1,15 @@
 #!/usr/bin/python3
-"""live_reload.py URL FILE: shows that Live Server's page and live reload work at URL.
+"""live_reload.py URL FILE [UID]: shows that Live Server's page and live reload work at URL.
 
 Fetches URL as a browser would, opens the WebSocket that the page asks for, appends a line to
 FILE, which Live Server watches, and waits for the reload message. Prints the page and the message.
+UID: the user to become before the first connection, once FILE is open; the file may belong to a
+user of the test site, the port to the person at the screen.
 Exit 0: both came; 1: the reason is on stderr.
 """
 
-import pathlib
+import os
+import pwd
 import re
 import sys
 import threading
@@ -18,32 +21,43 @@ from websocket import WebSocket, WebSocketError
 
 # Live Server needs about 0.3 s to see a change; a loaded machine is given time.
 RELOAD_SECONDS = 20
+# Node.js needs a second to start, on a busy machine more.
+START_SECONDS = 30
 
 
 def fetch(url):
+    """The page; waits, as a browser's waiting page does, while the application starts (503)."""
     # No proxy from the environment: this must be the path that is to be shown.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     request = urllib.request.Request(url, headers={
         "Accept": "text/html", "Sec-Fetch-Site": "none", "Sec-Fetch-Mode": "navigate",
         "Sec-Fetch-Dest": "document"})
-    with opener.open(request, timeout=20) as answer:
-        return answer.read().decode()
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            with opener.open(request, timeout=START_SECONDS) as answer:
+                return answer.read().decode()
+        except urllib.error.HTTPError as error:
+            if error.code != 503 or time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
 
 
-def touch_until(path, done):
+def edit_until(page, done):
     """Edits the file again and again: a watcher that is still starting misses single edits."""
     while not done.is_set():
-        with path.open("a") as page:
-            page.write(f"<!-- edited {time.time_ns()} -->\n")
+        page.write(f"<!-- edited {time.time_ns()} -->\n")
+        page.flush()
         done.wait(2)
 
 
-def reload_message(url, path):
+def reload_message(url, page):
+    """The text of the message that Live Server sends when it saw the file change."""
     done = threading.Event()
     # The page's own script asks for its address + "/ws", so the path has two slashes.
     with WebSocket(url + "/ws", headers={"Sec-Fetch-Site": "same-origin",
                                          "Sec-Fetch-Mode": "websocket"}) as socket:
-        editor = threading.Thread(target=touch_until, args=(path, done), daemon=True)
+        editor = threading.Thread(target=edit_until, args=(page, done), daemon=True)
         editor.start()
         try:
             message = socket.receive(RELOAD_SECONDS)
@@ -55,23 +69,37 @@ def reload_message(url, path):
     return message
 
 
+def become(uid):
+    user = pwd.getpwuid(uid)
+    os.initgroups(user.pw_name, user.pw_gid)
+    os.setgid(user.pw_gid)
+    os.setuid(uid)
+
+
+def show(url, page_file):
+    page = fetch(url)
+    if "Live reload enabled" not in page:
+        print(f"not Live Server's page:\n{page}", file=sys.stderr)
+        return 1
+    shown = re.sub("(?s)(<script[^>]*>).*?(</script>)", r"\1 ... \2", page).strip()
+    print(f"page {url}:\n{shown}\n", flush=True)
+    message = reload_message(url, page_file)
+    print(f"WebSocket message after editing {os.path.basename(page_file.name)}: {message}")
+    return 0
+
+
 def main():
-    url, path = sys.argv[1], pathlib.Path(sys.argv[2])
+    url = sys.argv[1]
     try:
-        page = fetch(url)
-        if "Live reload enabled" not in page:
-            print(f"not Live Server's page:\n{page}", file=sys.stderr)
-            return 1
-        shown = re.sub("(?s)(<script[^>]*>).*?(</script>)", r"\1 ... \2", page).strip()
-        print(f"page {url}:\n{shown}\n", flush=True)
-        print(f"WebSocket message after editing {path.name}: {reload_message(url, path)}")
+        with open(sys.argv[2], "a", encoding="utf-8") as page_file:
+            if len(sys.argv) > 3 and os.getuid() == 0:
+                become(int(sys.argv[3]))
+            return show(url, page_file)
     except urllib.error.HTTPError as error:
         print(f"{url}: {error}\n{error.read().decode(errors='replace')}", file=sys.stderr)
-        return 1
     except (OSError, WebSocketError) as error:
         print(f"{url}: {error}", file=sys.stderr)
-        return 1
-    return 0
+    return 1
 
 
 if __name__ == "__main__":

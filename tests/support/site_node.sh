@@ -211,6 +211,8 @@ END
   fi
 }
 
+sshd_listens() { [ -n "$(ss -Hltn 'sport = :22')" ]; }
+
 run_node() {
   local node=$1
   cd /
@@ -225,7 +227,7 @@ run_node() {
     write_sshd_config "$node" >"$root/etc/sshd_config.$node"
     /usr/sbin/sshd -D -E "$root/log/sshd.$node" -f "$root/etc/sshd_config.$node" &
     # Up means that the first login attempt is not refused.
-    wait_until sh -c '[ -n "$(ss -Hltn "sport = :22")" ]'
+    wait_until sshd_listens
   fi
   if [ -n "$slurm" ]; then
     case $node in
