@@ -14,6 +14,9 @@ bool equals_ignoring_case(std::string_view a, std::string_view b) {
 }
 
 void FieldList::clear() {
+  // An idle connection keeps what a usual head needs, not what the largest one needed.
+  constexpr std::size_t kKeptBytes = std::size_t{16} * 1024;
+  if (text_.capacity() > kKeptBytes) text_ = std::string();
   text_.clear();
   spans_.clear();
 }

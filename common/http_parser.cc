@@ -1,7 +1,5 @@
 #include "common/http_parser.h"
 
-#include <llhttp.h>
-
 #include <algorithm>
 #include <optional>
 #include <string>
@@ -10,6 +8,7 @@
 
 #include "common/chunk_guard.h"
 #include "common/head_scan.h"
+#include "common/http_decoder.h"
 
 namespace hpc {
 
@@ -21,101 +20,6 @@ constexpr int kEmptyLinesMax = 4;
 constexpr int kInterimAnswersMax = 5;
 // A browser's usual head fits; a larger buffer is not kept for an idle connection.
 constexpr std::size_t kKeptBufferBytes = std::size_t{16} * 1024;
-
-/// llhttp as the second reader: it decodes bodies, and reads each head again, element by element
-/// against what our own scan found. Where the two differ, nobody knows what the peer meant.
-class Decoder {
- public:
-  Decoder(HttpParser::Kind kind, HttpParser::Listener& listener) : listener_(listener) {
-    llhttp_settings_init(&settings_);
-    settings_.on_url = [](llhttp_t* parser, const char* at, std::size_t size) noexcept {
-      return of(parser).check(of(parser).target_ == std::string_view(at, size));
-    };
-    settings_.on_header_field = [](llhttp_t* parser, const char* at, std::size_t size) noexcept {
-      return of(parser).check_name({at, size});
-    };
-    settings_.on_header_value = [](llhttp_t* parser, const char* at, std::size_t size) noexcept {
-      return of(parser).check_value({at, size});
-    };
-    settings_.on_headers_complete = [](llhttp_t* parser) noexcept {
-      return of(parser).on_headers_complete();
-    };
-    settings_.on_body = [](llhttp_t* parser, const char* at, std::size_t size) noexcept {
-      if (size != 0) of(parser).listener_.on_body(as_bytes({at, size}));
-      return 0;
-    };
-    settings_.on_message_complete = [](llhttp_t* parser) noexcept {
-      of(parser).complete_ = true;
-      return 0;
-    };
-    llhttp_init(&parser_, kind == HttpParser::Kind::kRequest ? HTTP_REQUEST : HTTP_RESPONSE,
-                &settings_);
-    parser_.data = this;
-  }
-  Decoder(const Decoder&) = delete;
-  Decoder& operator=(const Decoder&) = delete;
-
-  void restart() {
-    llhttp_reset(&parser_);
-    complete_ = false;
-  }
-  /// True when llhttp reads the head as we did. `target` is empty for an answer.
-  bool agrees_on_head(std::string_view head, std::string_view target, const FieldList& fields,
-                      const Framing& framing) {
-    target_ = target;
-    fields_ = &fields;
-    framing_ = framing;
-    fields_seen_ = 0;
-    head_complete_ = false;
-    const bool ends_here = framing.kind == BodyKind::kNone ||
-                           (framing.kind == BodyKind::kLength && framing.length == 0);
-    return execute(head) && head_complete_ && complete_ == ends_here;
-  }
-  bool execute(std::string_view bytes) {
-    const auto error = llhttp_execute(&parser_, bytes.data(), bytes.size());
-    if (error != HPE_PAUSED_UPGRADE) return error == HPE_OK;
-    // Whether it is an upgrade is not llhttp's to decide; it has read up to the end of the message.
-    llhttp_resume_after_upgrade(&parser_);
-    return llhttp_get_error_pos(&parser_) == bytes.data() + bytes.size();
-  }
-  bool finish() { return llhttp_finish(&parser_) == HPE_OK && complete_; }
-  bool complete() const { return complete_; }
-
- private:
-  static Decoder& of(llhttp_t* parser) { return *static_cast<Decoder*>(parser->data); }
-  static int check(bool same) { return same ? 0 : -1; }
-  int check_name(std::string_view name) {
-    return check(fields_seen_ < fields_->size() && (*fields_)[fields_seen_++].name == name);
-  }
-  int check_value(std::string_view value) {
-    return check(fields_seen_ != 0 && (*fields_)[fields_seen_ - 1].value == trim_blanks(value));
-  }
-  int on_headers_complete() {
-    head_complete_ = fields_seen_ == fields_->size();
-    const bool chunked = (parser_.flags & F_CHUNKED) != 0;
-    switch (framing_.kind) {
-      case BodyKind::kNone:
-        return head_complete_ ? 1 : -1;  // 1: no body, whatever the fields say
-      case BodyKind::kLength:
-        return check(head_complete_ && !chunked && parser_.content_length == framing_.length);
-      case BodyKind::kChunked:
-        return check(head_complete_ && chunked);
-      case BodyKind::kUntilClose:
-        return check(head_complete_ && llhttp_message_needs_eof(&parser_) != 0);
-    }
-    return -1;
-  }
-
-  HttpParser::Listener& listener_;
-  llhttp_settings_t settings_;
-  llhttp_t parser_;
-  std::string_view target_;  // valid in agrees_on_head() only, as are the next two
-  const FieldList* fields_ = nullptr;
-  Framing framing_;
-  std::size_t fields_seen_ = 0;
-  bool head_complete_ = false;
-  bool complete_ = false;
-};
 
 }  // namespace
 
@@ -153,7 +57,6 @@ class HttpParser::Impl {
   std::size_t feed_head(std::string_view bytes);
   std::size_t feed_body(std::string_view bytes);
   std::size_t feed_chunks(std::string_view bytes);
-  std::size_t decode(std::string_view bytes);
 
   void on_head(std::string_view text);
   HttpVerdict read_request(std::string_view text);
@@ -170,7 +73,7 @@ class HttpParser::Impl {
   Listener& listener_;
   HeadScan scan_;
   ChunkGuard guard_;
-  Decoder decoder_;
+  HttpDecoder decoder_;
   Phase phase_ = kind_ == Kind::kRequest ? Phase::kEmptyLines : Phase::kHead;
   bool seen_ = false;  // a byte of the message's head, or of an interim one before it
   bool return_seen_ = false;
@@ -298,7 +201,7 @@ std::size_t HttpParser::Impl::feed_body(std::string_view bytes) {
     body_left_ -= piece.size();
   }
   const bool ends = framing_.kind == BodyKind::kLength && body_left_ == 0;
-  if (!decoder_.execute(piece) || decoder_.complete() != ends) {
+  if (!decoder_.decode(piece) || decoder_.complete() != ends) {
     give_up({400, "two readers of the body do not agree"});
     return 0;
   }
@@ -309,7 +212,7 @@ std::size_t HttpParser::Impl::feed_body(std::string_view bytes) {
 std::size_t HttpParser::Impl::feed_chunks(std::string_view bytes) {
   const auto run = guard_.next(bytes);
   const auto piece = bytes.substr(0, run.size);
-  const bool decoded = !run.for_decoder || piece.empty() || decoder_.execute(piece);
+  const bool decoded = !run.for_decoder || piece.empty() || decoder_.decode(piece);
   if (!run.verdict) {
     give_up(run.verdict.error());
   } else if (!decoded || decoder_.complete() != guard_.done()) {

@@ -1,4 +1,6 @@
 #pragma once
+#include <gtest/gtest.h>
+
 #include <sstream>
 #include <string>
 #include <string_view>
@@ -134,6 +136,24 @@ inline Parsed parse_in_two(const ParseProbe::Options& options, std::string_view 
   probe.feed(first);
   probe.feed(second);
   return probe.end();
+}
+
+/// Whole, byte by byte and cut at every point: the same reading each time, which is returned.
+inline Parsed parse_every_way(const ParseProbe::Options& options, std::string_view bytes) {
+  auto whole = parse_whole(options, bytes);
+  EXPECT_EQ(parse_in_steps(options, bytes, 1).text(), whole.text());
+  for (std::size_t cut = 1; cut < bytes.size(); ++cut) {
+    const auto halves = parse_in_two(options, bytes.substr(0, cut), bytes.substr(cut));
+    EXPECT_EQ(halves.text(), whole.text()) << "cut at " << cut;
+    if (halves.text() != whole.text()) break;
+  }
+  return whole;
+}
+
+inline std::string repeat(std::string_view text, std::size_t times) {
+  std::string out;
+  for (std::size_t i = 0; i < times; ++i) out += text;
+  return out;
 }
 
 }  // namespace hpc

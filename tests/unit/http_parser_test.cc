@@ -11,8 +11,6 @@
 namespace hpc {
 namespace {
 
-using Options = ParseProbe::Options;
-
 std::string request(std::string_view start_line, std::string_view fields,
                     std::string_view body = "") {
   return std::string(start_line) + "\r\nHost: n01:9000\r\n" + std::string(fields) + "\r\n" +
@@ -22,24 +20,6 @@ std::string post(std::string_view fields, std::string_view body = "") {
   return request("POST / HTTP/1.1", fields, body);
 }
 std::string chunked(std::string_view body) { return post("Transfer-Encoding: chunked\r\n", body); }
-std::string repeat(std::string_view text, std::size_t times) {
-  std::string out;
-  for (std::size_t i = 0; i < times; ++i) out += text;
-  return out;
-}
-
-/// Whole, byte by byte and cut at every point: the same answer, which is returned.
-Parsed parse_every_way(const Options& options, std::string_view bytes) {
-  auto whole = parse_whole(options, bytes);
-  EXPECT_EQ(parse_in_steps(options, bytes, 1).text(), whole.text());
-  for (std::size_t cut = 1; cut < bytes.size(); ++cut) {
-    const auto halves = parse_in_two(options, bytes.substr(0, cut), bytes.substr(cut));
-    EXPECT_EQ(halves.text(), whole.text()) << "cut at " << cut;
-    if (halves.text() != whole.text()) break;
-  }
-  return whole;
-}
-
 // Requests: refused with this status, or (0) let in with that body.
 struct RequestCase {
   const char* name;
@@ -225,6 +205,185 @@ const RequestCase kRequestCases[] = {
 };
 INSTANTIATE_TEST_SUITE_P(Table, HttpRequestTest, testing::ValuesIn(kRequestCases),
                          [](const auto& made) { return std::string(made.param.name); });
+
+TEST(HttpParserTest, RefusesAsEarlyAsTheBytesAllow) {
+  const struct {
+    std::string bytes;
+    int refusal;
+  } cases[] = {
+      {"GET / HTTP/1.1\n", 400},
+      {"GET  ", 400},
+      {"\x16", 400},
+      {"BREW ", 501},
+      {"TRACE ", 405},
+      {"PRI ", 505},
+      {"GET / HTTP/1.1x", 400},
+      {"GET / HTTP/3.0\r", 505},
+      {"GET / HTTP/1.1\r\n ", 400},
+      {"GET / HTTP/1.1\r\nA ", 400},
+      {"GET / HTTP/1.1\r\nA: b\n", 400},
+      {"GET / HTTP/1.1\r\nA: b\r\r", 400},
+      {"GET /" + repeat("a", 8 * 1024), 414},
+  };
+  for (const auto& want : cases) {
+    const auto before = std::string_view(want.bytes).substr(0, want.bytes.size() - 1);
+    EXPECT_EQ(parse_whole({.finish = false}, before).refusal, 0) << want.bytes;
+    EXPECT_EQ(parse_whole({.finish = false}, want.bytes).refusal, want.refusal) << want.bytes;
+  }
+}
+
+TEST(HttpParserTest, TargetOfLimitPassesAndOneMoreIs414) {
+  const auto with_target = [](std::size_t size) {
+    return request("GET /" + repeat("a", size - 1) + " HTTP/1.1", "");
+  };
+  const HttpLimits limits{.target_bytes_max = 100};
+  EXPECT_EQ(parse_every_way({.limits = limits}, with_target(100)).refusal, 0);
+  EXPECT_EQ(parse_every_way({.limits = limits}, with_target(101)).refusal, 414);
+  EXPECT_EQ(parse_whole({}, with_target(8 * 1024)).refusal, 0);
+  EXPECT_EQ(parse_whole({}, with_target(8 * 1024 + 1)).refusal, 414);
+}
+
+TEST(HttpParserTest, HeadOfLimitPassesAndOneMoreIs431) {
+  const auto with_head = [](std::size_t size) {
+    const auto rest = request("GET / HTTP/1.1", "A: \r\n").size();
+    return request("GET / HTTP/1.1", "A: " + repeat("a", size - rest) + "\r\n");
+  };
+  const HttpLimits limits{.head_bytes_max = 300};
+  EXPECT_EQ(parse_every_way({.limits = limits}, with_head(300)).refusal, 0);
+  EXPECT_EQ(parse_every_way({.limits = limits}, with_head(301)).refusal, 431);
+  EXPECT_EQ(parse_whole({}, with_head(64 * 1024)).refusal, 0);
+  EXPECT_EQ(parse_whole({}, with_head(64 * 1024 + 1)).refusal, 431);
+}
+
+TEST(HttpParserTest, HeadWithoutAnEndIs431AtTheLimit) {
+  const auto start = std::string("GET / HTTP/1.1\r\nA: ");
+  ParseProbe probe({.finish = false});
+  probe.feed(start + repeat("a", 64 * 1024 - start.size()));
+  EXPECT_FALSE(probe.parser().at_message_start());
+  probe.feed("a");
+  EXPECT_EQ(probe.end().refusal, 431);
+}
+
+TEST(HttpParserTest, FieldsOfLimitPassAndOneMoreIs431) {
+  const auto with_fields = [](std::size_t count) {
+    return request("GET / HTTP/1.1", repeat("A: b\r\n", count - 1));
+  };
+  const HttpLimits limits{.fields_max = 5};
+  EXPECT_EQ(parse_every_way({.limits = limits}, with_fields(5)).refusal, 0);
+  EXPECT_EQ(parse_every_way({.limits = limits}, with_fields(6)).refusal, 431);
+  EXPECT_EQ(parse_whole({}, with_fields(128)).refusal, 0);
+  EXPECT_EQ(parse_whole({}, with_fields(129)).refusal, 431);
+}
+
+TEST(HttpParserTest, TellsWhatTheHeadSays) {
+  const auto got = parse_every_way(
+      {},
+      "PUT http://N01:9000/a?b=c HTTP/1.1\r\nhost:n01:9000\r\nX: y \r\nExpect: 100-continue"
+      "\r\nContent-Length: 2\r\nConnection: keep-alive, close\r\n\r\nhi");
+  ASSERT_EQ(got.refusal, 0) << got.detail;
+  const auto& head = got.messages.at(0).request;
+  EXPECT_EQ(head.method, "PUT");
+  EXPECT_EQ(head.target, "/a?b=c");
+  EXPECT_EQ(head.host, "n01:9000");
+  EXPECT_EQ(head.version_minor, 1);
+  ASSERT_EQ(head.fields.size(), 5U);
+  EXPECT_EQ(head.fields[1].name, "X");
+  EXPECT_EQ(head.fields[1].value, "y");
+  EXPECT_EQ(head.framing.kind, BodyKind::kLength);
+  EXPECT_EQ(head.framing.length, 2U);
+  EXPECT_FALSE(head.keep_alive);
+  EXPECT_TRUE(head.expects_continue);
+  EXPECT_FALSE(head.websocket_upgrade);
+}
+
+TEST(HttpParserTest, PipelinedRequestsComeOneAfterTheOther) {
+  const auto bytes = request("GET /1 HTTP/1.1", "") + post("Content-Length: 3\r\n", "abc") +
+                     "\r\n" + chunked("2\r\nde\r\n0\r\nT: u\r\n\r\n") +
+                     request("GET /4 HTTP/1.1", "Connection: close\r\n");
+  const auto got = parse_every_way({}, bytes);
+  ASSERT_EQ(got.refusal, 0) << got.detail;
+  ASSERT_EQ(got.messages.size(), 4U);
+  EXPECT_EQ(got.messages[0].request.target, "/1");
+  EXPECT_EQ(got.messages[1].body, "abc");
+  EXPECT_EQ(got.messages[2].body, "de");
+  EXPECT_EQ(got.messages[3].request.target, "/4");
+}
+
+TEST(HttpParserTest, NextRequestWaitsUntilItIsWanted) {
+  const auto first = request("GET /1 HTTP/1.1", "");
+  const auto both = first + request("GET /2 HTTP/1.1", "");
+  ParseProbe probe({.finish = false});
+  auto& parser = probe.parser();
+  EXPECT_EQ(parser.feed(as_bytes(both)).value(), first.size());
+  EXPECT_TRUE(parser.message_complete());
+  EXPECT_EQ(parser.feed(as_bytes(both).subspan(first.size())).value(), 0U);
+  EXPECT_EQ(parser.request_head().target, "/1");
+  parser.next_message();
+  EXPECT_TRUE(parser.at_message_start());
+  EXPECT_TRUE(parser.feed(as_bytes(both).subspan(first.size())).has_value());
+  EXPECT_EQ(parser.request_head().target, "/2");
+}
+
+TEST(HttpParserTest, BodiesAreHandedOnWithoutACopy) {
+  struct Watch final : HttpParser::Listener {
+    const std::byte* body = nullptr;
+    void on_head() noexcept override {}
+    void on_body(Bytes bytes) noexcept override { body = bytes.data(); }
+    void on_message_end() noexcept override {}
+  } watch;
+  HttpParser parser(HttpParser::Kind::kRequest, {}, watch);
+  const auto head = post("Content-Length: 3\r\n");
+  const auto bytes = head + "abc";
+  ASSERT_TRUE(parser.feed(as_bytes(bytes)).has_value());
+  EXPECT_EQ(watch.body, as_bytes(bytes).data() + head.size());
+}
+
+TEST(HttpParserTest, EmptyLinesAreNotAMessage) {
+  ParseProbe probe({.finish = false});
+  probe.feed("\r\n\r");
+  EXPECT_TRUE(probe.parser().at_message_start());
+  EXPECT_TRUE(probe.parser().finish().has_value());
+  probe.feed("\nG");
+  EXPECT_FALSE(probe.parser().at_message_start());
+}
+
+TEST(HttpParserTest, StaysRefused) {
+  ParseProbe probe({.finish = false});
+  auto& parser = probe.parser();
+  ASSERT_FALSE(parser.feed(as_bytes("GET  ")).has_value());
+  parser.next_message();
+  const auto later = parser.feed(as_bytes(request("GET / HTTP/1.1", "")));
+  ASSERT_FALSE(later.has_value());
+  EXPECT_EQ(later.error().status, 400);
+  EXPECT_FALSE(parser.finish().has_value());
+}
+
+TEST(HttpParserTest, InBodyFromHeadToEnd) {
+  ParseProbe probe({.finish = false});
+  auto& parser = probe.parser();
+  probe.feed(post("Content-Length: 2\r\n"));
+  EXPECT_TRUE(parser.in_body());
+  probe.feed("a");
+  EXPECT_TRUE(parser.in_body());
+  probe.feed("b");
+  EXPECT_FALSE(parser.in_body());
+  EXPECT_TRUE(parser.message_complete());
+}
+
+TEST(HttpParserTest, BytesBehindAHandshakeAreTheNextRequestOrNotOurs) {
+  const auto handshake = request("GET /ws HTTP/1.1",
+                                 "Connection: keep-alive, Upgrade\r\nUpgrade: WebSocket\r\n"
+                                 "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: eA==\r\n");
+  ParseProbe probe({.finish = false});
+  auto& parser = probe.parser();
+  EXPECT_EQ(parser.feed(as_bytes(handshake + "\x81\x01x")).value(), handshake.size());
+  EXPECT_TRUE(parser.message_complete());
+  EXPECT_TRUE(parser.request_head().websocket_upgrade);
+
+  const auto got = parse_every_way({}, handshake + request("GET /next HTTP/1.1", ""));
+  ASSERT_EQ(got.messages.size(), 2U) << got.detail;
+  EXPECT_EQ(got.messages[1].request.target, "/next");
+}
 
 }  // namespace
 }  // namespace hpc
