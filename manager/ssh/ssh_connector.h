@@ -29,6 +29,9 @@ class SshPrompter {
   virtual std::optional<std::string> ask(const std::string& prompt, bool echo) = 0;
   /// Unknown host key: yes or no.
   virtual std::optional<bool> confirm(const std::string& question) = 0;
+  /// Called on the loop thread when an attempt is given up while a question is asked (or just about
+  /// to be): it must return `nullopt` soon. Later questions are asked as before.
+  virtual void cancel() noexcept {}
 };
 
 using SshConnectDone = std::function<void(Result<std::unique_ptr<SshConnection>>)>;
@@ -47,6 +50,18 @@ class SshConnector {
                                            SshConnectDone done) = 0;
 };
 
-std::unique_ptr<SshConnector> make_ssh_connector(Loop& loop);
+struct SshConnectorOptions {
+  std::uint64_t connect_timeout_ms = 10'000;       // name lookup and TCP
+  std::uint64_t key_exchange_timeout_ms = 15'000;  // up to the server's host key
+  std::uint64_t auth_timeout_ms = 20'000;          // all methods, without the time of questions
+  std::uint64_t keepalive_ms = 15'000;             // three unanswered ones end a connection
+  std::string ssh_program = "ssh";                 // asked for the values of ssh_config (ssh -G)
+  /// Something the user should know that does not stop anything; called on the loop.
+  std::function<void(const std::string&)> notice;
+};
+
+/// The prompter of every attempt must outlive the connector, whose destructor waits for the threads
+/// (at most a second; what may take longer is cut).
+std::unique_ptr<SshConnector> make_ssh_connector(Loop& loop, SshConnectorOptions options = {});
 
 }  // namespace hpc

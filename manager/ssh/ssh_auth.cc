@@ -1,0 +1,250 @@
+#include "manager/ssh/ssh_auth.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "manager/ssh/agent_socket.h"
+#include "manager/ssh/ssh_key_file.h"
+
+namespace hpc {
+namespace {
+
+// Key, then password, then one-time code is the longest chain that sites use.
+constexpr int kPartialStepsMax = 4;
+// One keyboard-interactive exchange: more rounds or questions than any PAM stack sends.
+constexpr int kInteractiveRoundsMax = 20;
+constexpr int kQuestionsMax = 16;
+
+constexpr std::string_view kPublicKey = "publickey";
+constexpr std::string_view kInteractive = "keyboard-interactive";
+constexpr std::string_view kPassword = "password";
+
+std::string join(const std::vector<std::string>& words) {
+  std::string out;
+  for (const auto& word : words) out += (out.empty() ? "" : ", ") + word;
+  return out;
+}
+
+std::string text_of(const char* text) { return text != nullptr ? text : ""; }
+
+}  // namespace
+
+SshAuthenticator::SshAuthenticator(ssh_session session, const SshConfig& config,
+                                   const std::vector<std::string>& explicit_keys,
+                                   AttemptPrompter& prompter, SshAttempt& attempt)
+    : session_(session),
+      config_(config),
+      explicit_keys_(explicit_keys),
+      prompter_(prompter),
+      attempt_(attempt) {}
+
+Status SshAuthenticator::run() {
+  Step step = step_of(ssh_userauth_none(session_, nullptr));
+  for (int i = 0; i < kPartialStepsMax && step != Step::kDone; ++i) {
+    if (step == Step::kLost) return tl::unexpected(lost_error());
+    if (const auto tried = try_methods(step); !tried) return tried;
+  }
+  if (step == Step::kDone) return {};
+  return tl::unexpected(refused_error());
+}
+
+// One pass over the methods; a partial success begins the next pass with what is still wanted.
+Status SshAuthenticator::try_methods(Step& step) {
+  std::vector<std::string> order = config_.preferred_methods;
+  if (order.empty()) {
+    order = {std::string(kPublicKey), std::string(kInteractive), std::string(kPassword)};
+  }
+  for (const auto& name : order) {
+    step = method(name);
+    if (fatal_) return tl::unexpected(*fatal_);
+    if (step == Step::kLost) return tl::unexpected(lost_error());
+    if (step != Step::kRefused) return {};
+  }
+  return tl::unexpected(refused_error());
+}
+
+SshAuthenticator::Step SshAuthenticator::method(const std::string& name) {
+  if (name == kPublicKey && config_.public_key_allowed && server_takes(SSH_AUTH_METHOD_PUBLICKEY)) {
+    return public_keys();
+  }
+  if (name == kInteractive && config_.keyboard_interactive_allowed && may_ask() &&
+      server_takes(SSH_AUTH_METHOD_INTERACTIVE)) {
+    return keyboard_interactive();
+  }
+  if (name == kPassword && config_.password_allowed && may_ask() &&
+      server_takes(SSH_AUTH_METHOD_PASSWORD)) {
+    return password();
+  }
+  return Step::kRefused;
+}
+
+SshAuthenticator::Step SshAuthenticator::public_keys() {
+  for (const auto& path : explicit_keys_) {
+    const Step step = key_file(path, /*is_explicit=*/true);
+    if (step != Step::kRefused || fatal_) return step;
+  }
+  if (const Step step = agent_keys(); step != Step::kRefused) return step;
+  for (const auto& path : config_.identity_files) {
+    const bool done =
+        std::find(explicit_keys_.begin(), explicit_keys_.end(), path) != explicit_keys_.end();
+    if (done) continue;
+    const Step step = key_file(path, /*is_explicit=*/false);
+    if (step != Step::kRefused || fatal_) return step;
+  }
+  return Step::kRefused;
+}
+
+SshAuthenticator::Step SshAuthenticator::agent_keys() {
+  if (config_.agent_socket.empty() || config_.identities_only) return Step::kRefused;
+  AgentSocket agent(session_, config_.agent_socket, attempt_);
+  if (!agent.connected()) return Step::kRefused;
+  tried_.emplace_back("the keys of ssh-agent");
+  return step_of(ssh_userauth_agent(session_, nullptr));
+}
+
+SshAuthenticator::Step SshAuthenticator::key_file(const std::string& path, bool is_explicit) {
+  if (const auto usable = check_key_file(path); !usable) {
+    const bool missing = usable.error().code == Errc::kNotFound;
+    if (missing && !is_explicit) return Step::kRefused;
+    Error problem = usable.error();
+    problem.code = Errc::kConfig;
+    if (is_explicit) fatal_ = problem;
+    if (!first_problem_) first_problem_ = problem;
+    return Step::kRefused;
+  }
+  const SshKeyPtr public_key = read_public_key(path);
+  std::vector<std::string> certificates = config_.certificate_files;
+  certificates.insert(certificates.begin(), path + "-cert.pub");
+  for (const auto& file : certificates) {
+    if (!public_key) break;
+    const SshKeyPtr certificate = read_certificate(file, public_key.get());
+    if (!certificate) continue;
+    const Step step = offer(path, certificate.get(), certificate.get());
+    if (step != Step::kRefused) return step;
+  }
+  return offer(path, public_key.get(), nullptr);
+}
+
+// The public half is offered first, so that nobody is asked for a passphrase in vain.
+SshAuthenticator::Step SshAuthenticator::offer(const std::string& path, ssh_key public_key,
+                                               ssh_key certificate) {
+  tried_.push_back(certificate != nullptr ? path + " with its certificate" : path);
+  if (public_key != nullptr) {
+    const Step step = step_of(ssh_userauth_try_publickey(session_, nullptr, public_key));
+    if (step != Step::kDone) return step;
+  }
+  return sign(path, certificate);
+}
+
+SshAuthenticator::Step SshAuthenticator::sign(const std::string& path, ssh_key certificate) {
+  auto key = read_private_key(path, config_.prompts_max, may_ask(), prompter_);
+  if (!key) {
+    if (!first_problem_) first_problem_ = key.error();
+    return Step::kRefused;
+  }
+  if (certificate != nullptr && ssh_pki_copy_cert_to_privkey(certificate, key->get()) != SSH_OK) {
+    return Step::kRefused;
+  }
+  return step_of(ssh_userauth_publickey(session_, nullptr, key->get()));
+}
+
+SshAuthenticator::Step SshAuthenticator::keyboard_interactive() {
+  Step step = Step::kRefused;
+  for (int i = 0; i < config_.prompts_max && step == Step::kRefused; ++i) {
+    bool asked = false;
+    step = answer_questions(asked);
+    if (!asked) break;  // the server refuses without a question: asking again changes nothing
+  }
+  return step;
+}
+
+SshAuthenticator::Step SshAuthenticator::answer_questions(bool& asked) {
+  int rc = ssh_userauth_kbdint(session_, nullptr, nullptr);
+  for (int round = 0; rc == SSH_AUTH_INFO && round < kInteractiveRoundsMax; ++round) {
+    const std::string intro = text_of(ssh_userauth_kbdint_getname(session_)) +
+                              text_of(ssh_userauth_kbdint_getinstruction(session_));
+    const int count = std::min(ssh_userauth_kbdint_getnprompts(session_), kQuestionsMax);
+    for (int i = 0; i < count; ++i) {
+      char echo = 0;
+      const std::string prompt =
+          text_of(ssh_userauth_kbdint_getprompt(session_, static_cast<unsigned>(i), &echo));
+      const std::string lead = i == 0 && !intro.empty() ? intro + "\n" : "";
+      auto answer = prompter_.ask(lead + "(" + login() + ") " + prompt, echo != 0);
+      if (!answer) return Step::kRefused;
+      if (!asked) tried_.emplace_back(kInteractive);
+      asked = true;
+      ssh_userauth_kbdint_setanswer(session_, static_cast<unsigned>(i), answer->c_str());
+      wipe(*answer);
+    }
+    rc = ssh_userauth_kbdint(session_, nullptr, nullptr);
+  }
+  return step_of(rc);
+}
+
+SshAuthenticator::Step SshAuthenticator::password() {
+  Step step = Step::kRefused;
+  for (int i = 0; i < config_.prompts_max && step == Step::kRefused; ++i) {
+    auto answer = prompter_.ask(login() + "'s password: ", /*echo=*/false);
+    if (!answer) break;
+    if (i == 0) tried_.emplace_back(kPassword);
+    step = step_of(ssh_userauth_password(session_, nullptr, answer->c_str()));
+    wipe(*answer);
+  }
+  return step;
+}
+
+SshAuthenticator::Step SshAuthenticator::step_of(int rc) {
+  switch (rc) {
+    case SSH_AUTH_SUCCESS:
+      return Step::kDone;
+    case SSH_AUTH_PARTIAL:
+      return Step::kPartial;
+    default:
+      // An error of one key (an agent that fails to sign) is no reason to stop while the server
+      // still listens.
+      return ssh_is_connected(session_) != 0 &&
+                     (ssh_get_status(session_) & (SSH_CLOSED | SSH_CLOSED_ERROR)) == 0
+                 ? Step::kRefused
+                 : Step::kLost;
+  }
+}
+
+bool SshAuthenticator::server_takes(unsigned method) const {
+  return (static_cast<unsigned>(ssh_userauth_list(session_, nullptr)) & method) != 0;
+}
+
+Error SshAuthenticator::refused_error() const {
+  if (first_problem_) return *first_problem_;
+  std::vector<std::string> takes;
+  constexpr std::array<std::pair<unsigned, std::string_view>, 4> kMethods = {
+      {{SSH_AUTH_METHOD_PUBLICKEY, kPublicKey},
+       {SSH_AUTH_METHOD_INTERACTIVE, kInteractive},
+       {SSH_AUTH_METHOD_PASSWORD, kPassword},
+       {SSH_AUTH_METHOD_GSSAPI_MIC, "gssapi-with-mic (not supported here)"}}};
+  for (const auto& [method, name] : kMethods) {
+    if (server_takes(method)) takes.emplace_back(name);
+  }
+  return {
+      Errc::kUnauthorized, "ssh.login",
+      login() + ": the server accepted none of: " +
+          (tried_.empty() ? "nothing (no key was found, and there is nobody to ask for a password)"
+                          : join(tried_)) +
+          "; it takes " + (takes.empty() ? "nothing more" : join(takes)) +
+          ". Check the user name, name a key with --identity, or load it with ssh-add"};
+}
+
+Error SshAuthenticator::lost_error() const {
+  if (const auto overdue = attempt_.overdue()) {
+    return {Errc::kTimeout, "ssh.login", login() + ": " + *overdue};
+  }
+  const std::string text = ssh_error_text(session_);
+  if (text.find("Too many authentication failures") == std::string::npos) {
+    return {Errc::kSsh, "ssh.login", login() + ": the server hung up: " + text};
+  }
+  return {Errc::kUnauthorized, "ssh.login",
+          login() + ": the server hung up after too many keys (" + join(tried_) +
+              "); name the right one with --identity and set IdentitiesOnly yes in ~/.ssh/config"};
+}
+
+}  // namespace hpc

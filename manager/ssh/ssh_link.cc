@@ -1,0 +1,317 @@
+#include "manager/ssh/ssh_link.h"
+
+#include <fcntl.h>
+#include <libssh/server.h>  // ssh_send_keepalive is declared here, but is the client's too
+
+#include <cstdlib>
+#include <cstring>
+#include <string_view>
+#include <utility>
+
+#include "manager/ssh/ssh_limits.h"
+
+namespace hpc {
+namespace {
+
+// Each takes one read of 4 KiB from the socket; 64 are one wake-up's share, so that one user's bulk
+// transfer cannot starve the others on the loop.
+constexpr int kPollsPerWake = 64;
+// Rounds of 64 KiB per channel in one wake-up, for the same reason.
+constexpr int kWriteRoundsPerWake = 8;
+
+constexpr std::string_view kOpenFailureText = "Channel opening failure: channel ";
+
+}  // namespace
+
+SshLink::SshLink(Loop& loop, SshSessionPtr session, SshLinkOptions options)
+    : loop_(loop),
+      options_(options),
+      session_(std::move(session)),
+      scratch_(new char[kReceiveWindowMax]),  // untouched pages cost nothing
+      keepalive_timer_(loop, [this] { keepalive_tick(); }) {}
+
+SshLink::~SshLink() {
+  if (event_ != nullptr) {
+    ssh_event_remove_session(event_, session_.get());
+    ssh_event_free(event_);
+  }
+}
+
+Status SshLink::start() {
+  const int fd = ssh_get_fd(session_.get());
+  ssh_set_blocking(session_.get(), 0);
+  // libssh has cleared it; without it a stopped server would block the whole loop in send().
+  fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);  // NOLINT(hicpp-signed-bitwise)
+  ssh_set_counters(session_.get(), &socket_counter_, nullptr);
+  event_ = ssh_event_new();
+  watched_.reset(fcntl(fd, F_DUPFD_CLOEXEC, 0));
+  if (event_ == nullptr || !watched_ || ssh_event_add_session(event_, session_.get()) != SSH_OK) {
+    return fail(Errc::kSystem, "ssh", "cannot watch the connection: out of descriptors");
+  }
+  auto raw = std::make_unique<uv_poll_t>();
+  if (const int rc = uv_poll_init(loop_.uv(), raw.get(), watched_.get()); rc != 0) {
+    return fail(Errc::kSystem, "ssh",
+                std::string("cannot watch the connection: ") + uv_strerror(rc));
+  }
+  raw->data = this;
+  poll_.reset(raw.release());
+  keepalive_timer_.start(options_.keepalive_ms);
+  wake();
+  return {};
+}
+
+void SshLink::on_ended(Ended ended) {
+  ended_ = std::move(ended);
+  if (!finished_ || !ended_) return;
+  loop_.post([self = shared_from_this()] {
+    if (self->ended_) std::exchange(self->ended_, nullptr)(self->why_);
+  });
+}
+
+Result<SshSlot*> SshLink::open(std::string target, SshSlot::OpenStep step, SshSlotUser& user) {
+  if (dead_) return tl::unexpected(why_);
+  if (slots_.size() >= kChannelsMax) {
+    return fail(Errc::kUnavailable, "ssh.channel",
+                "all " + std::to_string(kChannelsMax) + " channels of this connection are in use");
+  }
+  ssh_channel channel = ssh_channel_new(session_.get());
+  if (channel == nullptr) return fail(Errc::kSystem, "ssh.channel", "out of memory");
+  slots_.push_back(
+      std::make_unique<SshSlot>(*this, channel, std::move(target), std::move(step), user));
+  wake();
+  return slots_.back().get();
+}
+
+void SshLink::wake() {
+  more_ = true;
+  if (woken_ || dead_) return;
+  woken_ = true;
+  loop_.post([weak = weak_from_this()] {
+    if (const auto self = weak.lock()) {
+      self->woken_ = false;
+      self->pump();
+    }
+  });
+}
+
+void SshLink::pump() {
+  const auto self = shared_from_this();  // a listener may drop the connection in its callback
+  if (dead_) return;
+  more_ = false;
+  receive();
+  if (healthy()) open_pending();
+  if (healthy()) read_turns();
+  if (healthy()) write_turns();
+  if (healthy()) close_finished();
+  if (!healthy()) return;
+  sweep();
+  rearm();
+  if (more_) wake();
+}
+
+void SshLink::receive() {
+  for (int i = 0; i < kPollsPerWake; ++i) {
+    const int rc = ssh_event_dopoll(event_, 0);
+    note_open_failure();
+    if (rc != SSH_OK) return;  // SSH_ERROR shows in healthy()
+  }
+}
+
+// Looks after every step, because libssh learns of the end of a connection in any of its calls.
+bool SshLink::healthy() {
+  if (dead_) return false;
+  if ((ssh_get_status(session_.get()) & (SSH_CLOSED | SSH_CLOSED_ERROR)) == 0 &&
+      ssh_is_connected(session_.get()) != 0) {
+    return true;
+  }
+  kill({Errc::kSsh, "ssh", "the connection ended: " + ssh_error_text(session_.get())});
+  return false;
+}
+
+bool SshLink::write_blocked() const {
+  return (ssh_get_status(session_.get()) & SSH_WRITE_PENDING) != 0;
+}
+
+// The text is the only place where libssh keeps the reason, one for the whole session.
+void SshLink::note_open_failure() {
+  const std::string_view text = ssh_get_error(session_.get());
+  if (!text.starts_with(kOpenFailureText)) return;
+  char* rest = nullptr;
+  const auto id = std::strtoul(text.data() + kOpenFailureText.size(), &rest, 10);
+  constexpr std::string_view kCode = " error (";
+  if (!std::string_view(rest).starts_with(kCode)) return;
+  const int code = static_cast<int>(std::strtol(rest + kCode.size(), &rest, 10));
+  for (auto& slot : slots_) {
+    if (slot->state_ != SshSlot::State::kOpening || slot->local_id_ != id) continue;
+    if (!slot->denial_) slot->denial_ = {code, *rest == ')' ? rest + 1 : rest};
+  }
+}
+
+void SshLink::open_pending() {
+  using State = SshSlot::State;
+  for (auto& slot : slots_) {
+    if (slot->state_ == State::kNew) {
+      if (slot->user_ == nullptr) slot->state_ = State::kGone;
+      if (slot->user_ == nullptr || write_blocked()) continue;
+      slot->state_ = State::kOpening;
+      slot->local_id_ = ++last_local_id_;
+    } else if (slot->state_ != State::kOpening) {
+      continue;
+    }
+    // libssh wants the same call repeated; it reads the socket once each time.
+    const int rc =
+        ssh_channel_is_open(slot->channel_) != 0 ? SSH_OK : slot->open_step_(slot->channel_);
+    note_open_failure();
+    if (rc != SSH_AGAIN) finish_open(*slot, rc);
+    if (dead_) return;
+  }
+}
+
+void SshLink::finish_open(SshSlot& slot, int rc) {
+  if (rc == SSH_ERROR && (ssh_get_status(session_.get()) & SSH_CLOSED_ERROR) != 0) return;
+  SshSlotUser* const user = slot.user_;
+  if (rc == SSH_OK) {
+    slot.state_ = user != nullptr ? SshSlot::State::kOpen : SshSlot::State::kClosing;
+    if (user != nullptr) user->slot_opened({});
+    return;
+  }
+  slot.state_ = SshSlot::State::kGone;
+  slot.user_ = nullptr;
+  if (user != nullptr) user->slot_opened(tl::unexpected(open_error(slot)));
+}
+
+Error SshLink::open_error(const SshSlot& slot) const {
+  const SshSlot* told = &slot;
+  // Several refusals in one read leave only the last reason; the same target has the same one.
+  for (const auto& other : slots_) {
+    if (!told->denial_ && other->target_ == slot.target_ && other->denial_) told = other.get();
+  }
+  return ssh_open_error(slot.target_, told->denial_ ? told->denial_->code : 0,
+                        told->denial_ ? told->denial_->text : std::string());
+}
+
+void SshLink::read_turns() {
+  for (auto& slot : slots_) {
+    if (slot->state_ != SshSlot::State::kOpen || slot->user_ == nullptr || !slot->turn_wanted_) {
+      continue;
+    }
+    slot->turn_wanted_ = false;
+    if (slot->user_->slot_read_turn()) {
+      slot->turn_wanted_ = true;
+      more_ = true;
+    }
+    if (dead_) return;
+  }
+}
+
+void SshLink::write_turns() {
+  // Whoever was first becomes last, so that a full socket does not always stop at the same one.
+  if (slots_.size() > 1) slots_.splice(slots_.end(), slots_, slots_.begin());
+  bool wrote = true;
+  for (int round = 0; wrote; ++round) {
+    if (round == kWriteRoundsPerWake) {
+      more_ = true;
+      return;
+    }
+    wrote = false;
+    for (auto& slot : slots_) {
+      if (write_blocked()) return;
+      if (!slot->write_wanted_ || slot->user_ == nullptr) continue;
+      if (slot->state_ != SshSlot::State::kOpen) continue;
+      wrote = slot->user_->slot_write_turn() || wrote;
+      if (dead_) return;
+    }
+  }
+}
+
+void SshLink::close_finished() {
+  for (auto& slot : slots_) {
+    if (slot->state_ == SshSlot::State::kClosing && close_step(*slot)) {
+      slot->state_ = SshSlot::State::kGone;
+    }
+  }
+}
+
+// With output pending, libssh's close sends nothing and has to be repeated until it says OK.
+bool SshLink::close_step(SshSlot& slot) {
+  if (write_blocked()) return false;
+  const int rc = ssh_channel_close(slot.channel_);
+  if (rc == SSH_AGAIN) more_ = more_ || !write_blocked();
+  return rc != SSH_AGAIN;
+}
+
+void SshLink::sweep() {
+  for (auto it = slots_.begin(); it != slots_.end();) {
+    if ((*it)->state_ != SshSlot::State::kGone) {
+      ++it;
+      continue;
+    }
+    // libssh keeps the channel until the server has confirmed, and would still call back.
+    ssh_remove_channel_callbacks((*it)->channel_, &(*it)->callbacks_);
+    ssh_channel_free((*it)->channel_);
+    it = slots_.erase(it);
+  }
+}
+
+void SshLink::rearm() {
+  const bool write = (ssh_get_poll_flags(session_.get()) & SSH_WRITE_PENDING) != 0;
+  const int wanted = UV_READABLE | (write ? UV_WRITABLE : 0);  // NOLINT(hicpp-signed-bitwise)
+  if (wanted == armed_) return;
+  armed_ = wanted;
+  uv_poll_start(poll_.get(), wanted, [](uv_poll_t* handle, int /*status*/, int /*events*/) {
+    static_cast<SshLink*>(handle->data)->pump();
+  });
+}
+
+// libssh answers OK whatever happens and sends only every second time, so that the first call may
+// just take the last answer; what counts is that bytes arrive.
+void SshLink::keepalive_tick() {
+  const std::uint64_t bytes = socket_counter_.in_bytes;
+  keepalives_missed_ = bytes == bytes_at_last_tick_ ? keepalives_missed_ + 1 : 0;
+  bytes_at_last_tick_ = bytes;
+  if (keepalives_missed_ > options_.keepalives_missed_max) {
+    kill({Errc::kSsh, "ssh",
+          "the server has been silent for " +
+              std::to_string(options_.keepalive_ms *
+                             static_cast<std::uint64_t>(keepalives_missed_) / 1000) +
+              " s"});
+    return;
+  }
+  if (keepalives_missed_ > 0) {
+    ssh_send_keepalive(session_.get());
+    ssh_send_keepalive(session_.get());
+    wake();
+  }
+  keepalive_timer_.start(options_.keepalive_ms);
+}
+
+void SshLink::kill(const Error& why) {
+  if (dead_) return;
+  dead_ = true;
+  why_ = why;
+  if (poll_) uv_poll_stop(poll_.get());
+  keepalive_timer_.stop();
+  loop_.post([self = shared_from_this()] { self->finish(); });
+}
+
+void SshLink::finish() {
+  for (auto& slot : slots_) {
+    SshSlotUser* const user = std::exchange(slot->user_, nullptr);
+    if (user != nullptr) user->slot_lost(why_);
+  }
+  for (auto& slot : slots_) {
+    ssh_remove_channel_callbacks(slot->channel_, &slot->callbacks_);
+  }
+  slots_.clear();
+  poll_.reset();
+  if (event_ != nullptr) {
+    ssh_event_remove_session(event_, session_.get());
+    ssh_event_free(std::exchange(event_, nullptr));
+  }
+  session_.reset();  // frees the channels too
+  watched_.reset();
+  finished_ = true;
+  if (ended_) std::exchange(ended_, nullptr)(why_);
+}
+
+}  // namespace hpc

@@ -1,0 +1,104 @@
+#include <algorithm>
+#include <utility>
+
+#include "manager/ssh/ssh_link.h"
+
+namespace hpc {
+
+SshSlot::SshSlot(SshLink& link, ssh_channel channel, std::string target, OpenStep open_step,
+                 SshSlotUser& user)
+    : link_(link),
+      channel_(channel),
+      target_(std::move(target)),
+      open_step_(std::move(open_step)),
+      user_(&user) {
+  ssh_callbacks_init(&callbacks_);
+  callbacks_.userdata = this;
+  callbacks_.channel_data_function = &SshSlot::on_data;
+  callbacks_.channel_eof_function = &SshSlot::on_eof;
+  callbacks_.channel_close_function = &SshSlot::on_close;
+  callbacks_.channel_exit_status_function = &SshSlot::on_exit_status;
+  ssh_set_channel_callbacks(channel_, &callbacks_);
+}
+
+// Taking nothing (returning 0) leaves the bytes in libssh's buffer until a turn reads them.
+int SshSlot::on_data(ssh_session /*session*/, ssh_channel /*channel*/, void* /*data*/,
+                     std::uint32_t length, int is_stderr, void* self) noexcept {
+  auto& slot = *static_cast<SshSlot*>(self);
+  slot.unread_[is_stderr != 0 ? 1 : 0] = length;
+  slot.turn_wanted_ = true;
+  return 0;
+}
+
+void SshSlot::on_eof(ssh_session /*session*/, ssh_channel /*channel*/, void* self) noexcept {
+  auto& slot = *static_cast<SshSlot*>(self);
+  slot.remote_eof_ = true;
+  slot.turn_wanted_ = true;
+}
+
+void SshSlot::on_close(ssh_session /*session*/, ssh_channel /*channel*/, void* self) noexcept {
+  auto& slot = *static_cast<SshSlot*>(self);
+  slot.remote_eof_ = true;
+  slot.remote_closed_ = true;
+  slot.turn_wanted_ = true;
+}
+
+void SshSlot::on_exit_status(ssh_session /*session*/, ssh_channel /*channel*/, int status,
+                             void* self) noexcept {
+  static_cast<SshSlot*>(self)->exit_status_ = status;
+}
+
+void SshSlot::release() {
+  user_ = nullptr;
+  write_wanted_ = false;
+  if (state_ == State::kOpen) state_ = State::kClosing;
+  link_.wake();
+}
+
+void SshSlot::wake() {
+  turn_wanted_ = true;
+  link_.wake();
+}
+
+void SshSlot::want_write(bool wanted) {
+  write_wanted_ = wanted;
+  if (wanted) link_.wake();
+}
+
+Bytes SshSlot::read(bool from_stderr, std::size_t window) {
+  std::size_t& unread = unread_[from_stderr ? 1 : 0];
+  if (unread == 0 || link_.dead_) return {};
+  // What a read asks for is what libssh advertises as the window, so a short buffer is read by
+  // asking for the whole window. A long one (the reader was paused) is read in pieces instead.
+  const std::size_t count = unread <= kReadBytes ? window : kReadBytes;
+  const int got =
+      ssh_channel_read_timeout(channel_, link_.scratch_.get(), static_cast<std::uint32_t>(count),
+                               from_stderr ? 1 : 0, /*timeout_ms=*/0);
+  if (got <= 0) {
+    unread = 0;
+    return {};
+  }
+  const auto taken = static_cast<std::size_t>(got);
+  unread -= std::min(unread, taken);
+  return as_bytes(std::string_view(link_.scratch_.get(), taken));
+}
+
+std::size_t SshSlot::write(Bytes bytes) {
+  if (link_.dead_ || remote_closed_ || link_.write_blocked()) return 0;
+  const std::size_t room = ssh_channel_window_size(channel_);
+  const std::size_t count = std::min({bytes.size(), room, kWriteTurnBytes});
+  if (count == 0) return 0;
+  const int taken = ssh_channel_write(channel_, bytes.data(), static_cast<std::uint32_t>(count));
+  return taken > 0 ? static_cast<std::size_t>(taken) : 0;
+}
+
+bool SshSlot::send_eof() {
+  if (link_.dead_ || link_.write_blocked()) return false;
+  return ssh_channel_send_eof(channel_) != SSH_ERROR;
+}
+
+int SshSlot::request_exec(const std::string& command) {
+  return link_.dead_ ? SSH_ERROR : ssh_channel_request_exec(channel_, command.c_str());
+}
+
+}  // namespace hpc

@@ -1,0 +1,75 @@
+#pragma once
+#include <condition_variable>
+#include <cstddef>
+#include <functional>
+#include <list>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "common/loop.h"
+
+namespace hpc {
+
+/// Brings tasks from worker threads to the loop.
+///
+/// Two owners: whoever lives on the loop and calls close(), and the threads. send() after close()
+/// drops the task.
+class LoopMailbox {
+ public:
+  explicit LoopMailbox(Loop& loop);
+  ~LoopMailbox();
+  LoopMailbox(const LoopMailbox&) = delete;
+  LoopMailbox& operator=(const LoopMailbox&) = delete;
+  /// From any thread.
+  void send(std::function<void()> task);
+  /// Loop thread: nothing is run any more.
+  void close();
+  /// Loop thread: whether waiting for a task keeps the loop running.
+  void keep_loop(bool keep);
+
+ private:
+  void deliver();
+
+  std::mutex mutex_;
+  UvPtr<uv_async_t> async_;
+  std::vector<std::function<void()>> tasks_;
+  bool closed_ = false;
+};
+
+/// A few threads for what blocks, started when they are first needed. Jobs of one key run at most
+/// kPerKeyMax at a time, in the order they came.
+class WorkerPool {
+ public:
+  // Connecting costs a thread little but waiting; more would only hit servers and agents at once.
+  static constexpr std::size_t kThreadsMax = 8;
+  // sshd's MaxStartups drops connections beyond 10 that are not authenticated, whoever they are.
+  static constexpr int kPerKeyMax = 3;
+
+  WorkerPool() = default;
+  ~WorkerPool();  // waits for running jobs; waiting ones are dropped
+  WorkerPool(const WorkerPool&) = delete;
+  WorkerPool& operator=(const WorkerPool&) = delete;
+  void submit(std::string key, std::function<void()> job);
+
+ private:
+  struct Job {
+    std::string key;
+    std::function<void()> run;
+  };
+  void work();
+  std::list<Job>::iterator next_job();  // with mutex_ held
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::list<Job> waiting_;
+  std::map<std::string, int> running_;
+  std::size_t idle_ = 0;
+  bool stopping_ = false;
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace hpc
