@@ -98,8 +98,8 @@ void HttpConnection::on_head() noexcept {
   const auto& head = parser_.request_head();
   auto decision = server_.handler_.on_request(head, info_);
   note_authenticated();
-  // Whoever has not been let in gets one answer.
-  keep_ = head.keep_alive && info_.authenticated && !server_.draining_;
+  // Whoever has not been let in gets one answer (and one more after our hello).
+  keep_ = head.keep_alive && (info_.authenticated || info_.greeted) && !server_.draining_;
   if (auto* local = std::get_if<LocalAnswer>(&decision)) {
     answered_ = true;
     if (head.framing.kind != BodyKind::kNone || local->close) keep_ = false;

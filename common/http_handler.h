@@ -71,6 +71,9 @@ struct ClientInfo {
   bool loopback = false;  // both ends are loopback addresses
   bool authenticated =
       false;  // set by the handler once a request was let in; see max_unauthenticated
+  // The last answer was our hello: the client, now sure of us, may send its first request over the
+  // same connection, still within unauthenticated_ms. Set and cleared by the handler.
+  bool greeted = false;
   // Cached answer of the kernel: does the peer's end of this connection belong to our uid? A
   // connection does not change its owner, so one question is enough. -1 not asked, 0 no, 1 yes.
   int peer_is_ours = -1;

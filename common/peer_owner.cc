@@ -22,6 +22,15 @@ class LookupPeerOwner final : public PeerOwner {
     return proves_owner(*answer, *their_end, *our_end, uid);
   }
 
+  bool peer_is_open(const SocketAddress& peer, const SocketAddress& local) override {
+    const auto their_end = make_socket_end(peer.address, peer.port);
+    const auto our_end = make_socket_end(local.address, local.port);
+    if (!their_end || !our_end) return false;
+    const auto answer = lookup_->find(*their_end, *our_end);
+    return answer && *answer && (*answer)->local == *their_end && (*answer)->remote == *our_end &&
+           (*answer)->state != kTcpStateListen && (*answer)->inode != 0;
+  }
+
  private:
   std::unique_ptr<SocketLookup> lookup_;
 };

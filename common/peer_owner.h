@@ -19,6 +19,11 @@ class PeerOwner {
   /// 0 or the overflow uid. kSystem when the kernel cannot be asked: treat as no.
   virtual Result<bool> peer_belongs_to(const SocketAddress& peer, const SocketAddress& local,
                                        std::uint32_t uid) = 0;
+  /// Does any process still hold the other end? After its end of input this tells a half-close
+  /// from a closed one. False when the kernel cannot tell (another machine's socket).
+  virtual bool peer_is_open(const SocketAddress& /*peer*/, const SocketAddress& /*local*/) {
+    return false;
+  }
 };
 
 Result<std::unique_ptr<PeerOwner>> make_peer_owner();

@@ -1,0 +1,28 @@
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "common/http_handler.h"
+
+namespace hpc {
+
+/// What one forwarded request is about, as the handler found it.
+struct ForwardContext {
+  std::uint16_t port = 0;
+  bool token_holder = false;  // its X-Forwarded-* and Forwarded are believed
+  bool navigation = false;    // a person looks at the answer
+  std::string peer_address;   // "127.0.0.1"
+  std::string prefix;         // the path in front of REST as the browser used it (external)
+  std::string host;           // of this machine, for pages
+  std::string warning;        // of the walltime, for pages; may be empty
+};
+
+/// How requests and answers are changed between a browser and an app (contract 1.4).
+std::unique_ptr<ForwardPolicy> make_forward_policy(const RequestHead& head, ForwardContext context);
+
+/// The prefix that the browser used: from a token holder X-Forwarded-Prefix where it is a plain
+/// absolute path, else `own`.
+std::string external_prefix(const RequestHead& head, bool token_holder, std::string_view own);
+
+}  // namespace hpc

@@ -1,0 +1,73 @@
+#include <algorithm>
+#include <string>
+
+#include "node-proxy/option_table.h"
+#include "node-proxy/options.h"
+
+namespace hpc {
+
+namespace {
+
+constexpr std::size_t kHelpColumn = 27;
+
+constexpr std::string_view kIntroduction =
+    R"help(hpc-proxy: reach the web apps of a SLURM job under /port/N/ of one port.
+
+Usage:
+  hpc-proxy [serve] [OPTION]...    listen, write ~/.hpc-proxy/port, forward /port/N/ to port N
+  hpc-proxy status                 what the running one does
+  hpc-proxy url PORT               the URL of an app
+  hpc-proxy env                    lines for eval: HPC_PROXY_PORT, HPC_PROXY_URL_TEMPLATE,
+                                   VSCODE_PROXY_URI
+  hpc-proxy wait [PORT]            wait until it runs (and an app listens on PORT)
+  hpc-proxy stop                   end it, running requests first
+
+)help";
+
+constexpr std::string_view kEnding = R"help(  -h, --help               this text
+  -V, --version            the version
+
+Every option can also be set by the environment variable named in brackets.
+
+Exit codes: 0 ok, 1 failure, 2 wrong command line, 3 not running or not found,
+4 not authenticated, 5 timed out, 6 bad configuration.
+
+Examples:
+  hpc-proxy --daemon && eval "$(hpc-proxy env)"     in a job script
+  hpc-proxy --port 9000-9099                        where a firewall leaves these ports open
+  curl http://127.0.0.1:$(cat ~/.hpc-proxy/port)/port/5500/
+
+On a machine that others use too, do not forward a local port to it with ssh -L: everybody there
+could use it. Run `hpc-manager connect`, or forward a Unix socket.
+)help";
+
+void append_row(std::string& out, const OptionRow& row) {
+  std::string left = std::string("  --") + row.name;
+  if (row.metavar[0] != '\0') left.append(" ").append(row.metavar);
+  left.resize(std::max(left.size() + 2, kHelpColumn), ' ');
+  out.append(left).append(row.help);
+  if (row.metavar[0] != '\0' && row.default_value[0] != '\0') {
+    out.append(" (default ").append(row.default_value).append(")");
+  }
+  out.append("\n").append(kHelpColumn, ' ').append("[");
+  out.append(row.environment[0] != '\0' ? row.environment : environment_name(row.name));
+  out.append("]\n");
+}
+
+}  // namespace
+
+std::string help_text() {
+  std::string out(kIntroduction);
+  out.append("Options of serve:\n");
+  for (const OptionRow& row : option_table()) {
+    if (row.for_serve) append_row(out, row);
+  }
+  out.append("\nOptions of the other commands (also --state-dir and --url-template):\n");
+  for (const OptionRow& row : option_table()) {
+    if (!row.for_serve) append_row(out, row);
+  }
+  out.append("\n").append(kEnding);
+  return out;
+}
+
+}  // namespace hpc

@@ -1,0 +1,51 @@
+#pragma once
+#include <uv.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "common/loop.h"
+#include "common/result.h"
+#include "common/timer.h"
+#include "node-proxy/options.h"
+
+namespace hpc {
+
+/// Which SLURM job this is, from the environment of the job.
+struct JobIdentity {
+  std::string id;      // of the record's file (contract 1.1)
+  std::string job_id;  // SLURM's, or HOST-PID
+  bool in_slurm = false;
+  std::optional<std::string> slurm_node;  // $SLURMD_NODENAME
+  std::optional<std::string> job_end;     // from $SLURM_JOB_END_TIME, RFC 3339
+};
+
+/// The record is called by the job's id; another node's, or another step's than the batch script,
+/// by ID-HOST-PID. kSystem when SLURM_JOB_ID cannot be the name of a file.
+Result<JobIdentity> job_identity(const Environment& environment, const std::string& host,
+                                 std::int64_t pid);
+
+/// What `squeue -o %e` prints, in local time: RFC 3339 in UTC, or nothing ("N/A", "NONE").
+std::optional<std::string> parse_squeue_end(std::string_view text);
+
+/// Runs `squeue -h -j ID -o %e` once, without waiting for it.
+class JobEndQuery {
+ public:
+  using Done = std::function<void(std::optional<std::string> job_end)>;
+  /// `done` comes at most once, in a later turn; not when this object is destroyed before. Ends
+  /// squeue when it takes longer than a loaded SLURM controller would (see the .cc).
+  JobEndQuery(Loop& loop, const std::string& job_id, Done done);
+  ~JobEndQuery();
+  JobEndQuery(const JobEndQuery&) = delete;
+  JobEndQuery& operator=(const JobEndQuery&) = delete;
+
+ private:
+  struct Run;
+  std::shared_ptr<Run> run_;  // two owners: this object, and libuv's handles until they are closed
+};
+
+}  // namespace hpc

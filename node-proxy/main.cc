@@ -1,0 +1,30 @@
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include "node-proxy/options.h"
+#include "node-proxy/serve.h"
+#include "node-proxy/verbs.h"
+#include "node-proxy/version.h"
+
+int main(int argc, char** argv) {
+  const std::vector<std::string> arguments(argv + (argc > 0 ? 1 : 0), argv + argc);
+  const auto environment = hpc::process_environment();
+  const auto options = hpc::parse_options(arguments, environment);
+  if (!options) {
+    std::fprintf(stderr, "%s\n", hpc::describe(options.error()).c_str());
+    return hpc::exit_code(options.error());
+  }
+  switch (options->verb) {
+    case hpc::Verb::kHelp:
+      std::fputs(hpc::help_text().c_str(), stdout);
+      return 0;
+    case hpc::Verb::kVersion:
+      std::printf("hpc-proxy %s\n", hpc::kProgramVersion);
+      return 0;
+    case hpc::Verb::kServe:
+      return hpc::serve(*options, environment);
+    default:
+      return hpc::run_verb(*options, environment);
+  }
+}

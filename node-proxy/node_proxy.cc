@@ -1,0 +1,142 @@
+#include "node-proxy/node_proxy.h"
+
+#include <string>
+#include <utility>
+
+#include "common/hello.h"
+#include "common/port_route.h"
+#include "node-proxy/forward_policy.h"
+#include "node-proxy/pages.h"
+#include "node-proxy/process.h"
+
+namespace hpc {
+
+namespace {
+
+constexpr std::string_view kHelloPath = "/.hpc-proxy/hello";
+
+std::string_view path_of(std::string_view target) { return target.substr(0, target.find('?')); }
+
+bool is_read(const RequestHead& head) { return head.method == "GET" || head.method == "HEAD"; }
+
+LocalAnswer only_get() { return problem_answer(405, "this path can only be read"); }
+
+std::string warning_text(const NodeProxyState& state) {
+  if (!state.walltime_warning) return {};
+  std::string text = "The job reaches its time limit soon.";
+  if (state.record.job_end) text += " It ends at " + *state.record.job_end + ".";
+  return text;
+}
+
+}  // namespace
+
+NodeProxy::NodeProxy(const NodeProxyState& state, const Access& access, UpstreamPool& pool,
+                     const Clock& clock, Log& log, Stats stats)
+    : state_(state),
+      access_(access),
+      pool_(pool),
+      clock_(clock),
+      log_(log),
+      stats_(std::move(stats)),
+      last_request_ms_(clock.now_ms()) {}
+
+Decision NodeProxy::on_request(const RequestHead& head, ClientInfo& client) {
+  client.greeted = false;
+  const std::string_view path = path_of(head.target);
+  if (path == "/healthz" && is_read(head)) return json_answer(200, "{\"status\":\"ok\"}\n");
+  if (path == kHelloPath) {
+    auto answer = hello(head);
+    client.greeted = answer.status == 200;
+    return answer;
+  }
+  const auto verdict = access_.decide(head, client);
+  if (verdict == Access::Verdict::kStranger) return unauthorized_answer();
+  if (verdict == Access::Verdict::kCrossSite) {
+    return error_answer(403,
+                        "another site's page asked for this, or the name in the address bar "
+                        "is not one of ours; open it by 127.0.0.1",
+                        is_navigation(head));
+  }
+  client.authenticated = true;
+  last_request_ms_ = clock_.now_ms();
+  auto decision = route(head, client, verdict == Access::Verdict::kTokenHolder);
+  log_request(head, decision);
+  return decision;
+}
+
+Decision NodeProxy::route(const RequestHead& head, ClientInfo& client, bool token_holder) {
+  if (path_of(head.target) == "/status") {
+    if (!is_read(head)) return only_get();
+    return json_answer(200, status_json(state_, stats_(), unix_ms()));
+  }
+  return forward(head, client, token_holder);
+}
+
+Decision NodeProxy::forward(const RequestHead& head, const ClientInfo& client, bool token_holder) {
+  const bool navigation = is_navigation(head);
+  const auto route = parse_port_route(head.target);
+  if (!route) {
+    return error_answer(404, "there is nothing here; apps are under /port/N/, as in /port/5500/",
+                        navigation);
+  }
+  const std::string number = std::to_string(route->port);
+  const std::string prefix = external_prefix(head, token_holder, route->prefix);
+  if (route->port == state_.record.port) {
+    return error_answer(403, "port " + number + " is hpc-proxy itself", navigation);
+  }
+  if (!state_.allow_ports.contains(route->port)) {
+    return error_answer(
+        403, "port " + number + " is not one of the ports that --allow-ports lets through",
+        navigation);
+  }
+  std::string rest(route->rest);
+  if (route->needs_slash) {
+    rest.insert(0, 1, '/');
+    if (!head.websocket_upgrade) {
+      LocalAnswer answer;
+      answer.status = 308;
+      answer.fields = {{"Location", prefix + rest}, {"Cache-Control", "no-store"}};
+      return answer;
+    }
+  }
+  ForwardContext context;
+  context.port = route->port;
+  context.token_holder = token_holder;
+  context.navigation = navigation;
+  context.peer_address = client.peer_address;
+  context.prefix = prefix;
+  context.host = state_.record.host;
+  context.warning = warning_text(state_);
+  return Forward{&pool_, number, route->keep_prefix ? prefix + rest : rest,
+                 make_forward_policy(head, std::move(context))};
+}
+
+LocalAnswer NodeProxy::hello(const RequestHead& head) const {
+  constexpr std::string_view kNonce = "?nonce=";
+  std::string_view query = std::string_view(head.target).substr(kHelloPath.size());
+  if (!is_read(head) || !query.starts_with(kNonce)) {
+    return problem_answer(400, "hello needs ?nonce= and 64 hex digits");
+  }
+  query.remove_prefix(kNonce.size());
+  const auto mac = hello_hmac(state_.record.token, query);
+  if (!mac) return problem_answer(400, "hello needs ?nonce= and 64 hex digits");
+  return json_answer(200, "{\"hmac\":\"" + *mac + "\"}\n");
+}
+
+LocalAnswer NodeProxy::on_refusal(int status, std::string_view detail) {
+  log_.debug("refused", {{"status", std::to_string(status)}, {"why", detail}});
+  auto answer = problem_answer(status, detail);
+  if (status == 503) answer.fields.emplace_back("Retry-After", "2");
+  answer.close = true;
+  return answer;
+}
+
+void NodeProxy::log_request(const RequestHead& head, const Decision& decision) {
+  if (!log_.enabled(LogLevel::kDebug)) return;
+  const auto* local = std::get_if<LocalAnswer>(&decision);
+  const std::string status = local != nullptr ? std::to_string(local->status) : "forwarded";
+  log_.debug("request",
+             {{"method", head.method}, {"path", path_of(head.target)}, {"answer", status}});
+}
+
+}  // namespace hpc

@@ -1,0 +1,62 @@
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "common/clock.h"
+#include "common/http_handler.h"
+#include "common/http_server.h"
+#include "common/job_record.h"
+#include "common/log.h"
+#include "node-proxy/access.h"
+#include "node-proxy/port_set.h"
+
+namespace hpc {
+
+/// What does not change while it runs, and the record, which may learn the job's end later.
+struct NodeProxyState {
+  JobRecord record;
+  std::string url_template;
+  PortSet allow_ports;
+  std::int64_t started_unix_ms = 0;
+  bool walltime_warning = false;  // SIGUSR1 came
+};
+
+/// hpc-proxy's side of the engine: the routes of contract 1.3. Everything but /healthz and the
+/// hello is decided by Access first.
+///
+/// All references must outlive it. `stats` is asked for when somebody asks for /status.
+class NodeProxy final : public HttpHandler {
+ public:
+  using Stats = std::function<HttpServerStats()>;
+  NodeProxy(const NodeProxyState& state, const Access& access, UpstreamPool& pool,
+            const Clock& clock, Log& log, Stats stats);
+
+  Decision on_request(const RequestHead& head, ClientInfo& client) override;
+  LocalAnswer on_refusal(int status, std::string_view detail) override;
+
+  /// When the last request was let in, on the clock; for --idle-exit. The start before the first.
+  std::uint64_t last_request_ms() const { return last_request_ms_; }
+  /// Something long-lived is in use: counts as a request now.
+  void note_use() { last_request_ms_ = clock_.now_ms(); }
+
+ private:
+  Decision route(const RequestHead& head, ClientInfo& client, bool token_holder);
+  Decision forward(const RequestHead& head, const ClientInfo& client, bool token_holder);
+  LocalAnswer hello(const RequestHead& head) const;
+  void log_request(const RequestHead& head, const Decision& decision);
+
+  const NodeProxyState& state_;
+  const Access& access_;
+  UpstreamPool& pool_;
+  const Clock& clock_;
+  Log& log_;
+  Stats stats_;
+  std::uint64_t last_request_ms_;
+};
+
+/// The body of /status.
+std::string status_json(const NodeProxyState& state, const HttpServerStats& stats,
+                        std::int64_t now_unix_ms);
+
+}  // namespace hpc

@@ -1,0 +1,70 @@
+#pragma once
+#include <uv.h>
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/http_server.h"
+#include "common/loop.h"
+#include "common/timer.h"
+#include "node-proxy/app_connector.h"
+#include "node-proxy/daemon.h"
+#include "node-proxy/job.h"
+#include "node-proxy/listeners.h"
+#include "node-proxy/node_proxy.h"
+#include "node-proxy/options.h"
+#include "node-proxy/record_dir.h"
+
+namespace hpc {
+
+/// One running hpc-proxy: owns everything on the loop. Built, listen(), publish(), run(), in this
+/// order. Everything that is passed as a reference must outlive it.
+class NodeServer {
+ public:
+  NodeServer(Loop& loop, const Options& options, const RecordDir& dir, JobIdentity identity,
+             const std::string& host, Log& log);
+  ~NodeServer();
+  NodeServer(const NodeServer&) = delete;
+  NodeServer& operator=(const NodeServer&) = delete;
+
+  Status listen();
+  /// Writes the record and the port file; only after listen().
+  Status publish();
+  std::uint16_t port() const { return state_.record.port; }
+  /// Serves until it is told to stop; then removes the records.
+  void run(std::optional<Bond> bond);
+
+ private:
+  struct Signal;
+  void watch_signals();
+  void on_signal(int number);
+  void stop(const char* why);
+  void watch_idle();
+  void ask_job_end();
+  void remove_records();
+
+  Loop& loop_;
+  const Options& options_;
+  const RecordDir& dir_;
+  JobIdentity identity_;
+  Log& log_;
+  NodeProxyState state_;
+  std::unique_ptr<PeerOwner> owner_;
+  Access access_;
+  AppConnector connector_;
+  UpstreamPool pool_;
+  std::unique_ptr<NodeProxy> handler_;
+  std::unique_ptr<HttpServer> server_;
+  Listeners listeners_;
+  std::vector<std::unique_ptr<Signal>> signals_;
+  std::unique_ptr<BondWatch> bond_watch_;
+  std::unique_ptr<JobEndQuery> job_end_query_;
+  Timer idle_timer_;
+  bool published_ = false;
+  bool stopping_ = false;
+};
+
+}  // namespace hpc

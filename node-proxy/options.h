@@ -1,0 +1,60 @@
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/http_server.h"
+#include "common/log.h"
+#include "common/result.h"
+#include "node-proxy/port_set.h"
+
+namespace hpc {
+
+enum class Verb : std::uint8_t { kServe, kStatus, kUrl, kEnv, kWait, kStop, kHelp, kVersion };
+
+/// What the command line and the environment ask for. Milliseconds and bytes, checked for range.
+struct Options {
+  Verb verb = Verb::kServe;
+  std::vector<std::string> arguments;  // of the verb: the port of `url` and `wait`
+
+  PortRange port;         // 0-0: any free one
+  std::string host;       // empty: all addresses of both families
+  std::string state_dir;  // empty only when neither --state-dir nor HOME is there
+  std::string port_file;  // empty: the file `port` in state_dir
+  bool daemon = false;
+  std::optional<int> ready_fd;
+  bool verbose = false;
+  LogFormat log_format = LogFormat::kText;
+  std::string url_template;  // empty: the default, "/port/{port}/"
+  PortSet allow_ports;
+  bool require_token = false;
+  std::uint64_t idle_exit_ms = 0;  // 0: never
+  std::uint64_t connect_timeout_ms = 0;
+  HttpServerOptions server;
+
+  bool json = false;
+  std::uint64_t timeout_ms = 0;  // of `wait`
+};
+
+constexpr std::string_view kDefaultUrlTemplate = "/port/{port}/";
+
+/// Where an option comes from when the command line does not have it: getenv, or a test's.
+using Environment = std::function<std::optional<std::string>(const char* name)>;
+Environment process_environment();
+
+/// Flag, else environment, else default. `arguments` without the program's name. kUsage with a
+/// message that names the option and its value.
+Result<Options> parse_options(std::span<const std::string> arguments,
+                              const Environment& environment);
+
+/// The text of --help, from the table that the parser uses.
+std::string help_text();
+
+/// The environment's name of an option: "url-template" is HPC_PROXY_URL_TEMPLATE.
+std::string environment_name(std::string_view option);
+
+}  // namespace hpc
