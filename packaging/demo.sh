@@ -62,7 +62,7 @@ answers() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 # The port itself when nobody has it, else a free one.
 free_port() {
   if [ -n "$1" ] && ! answers "$1"; then echo "$1"; return; fi
-  python3 -c 'import socket
+  /usr/bin/python3 -c 'import socket
 with socket.socket() as s:
     s.bind(("127.0.0.1", 0))
     print(s.getsockname()[1])'
@@ -206,7 +206,7 @@ connect() {
 
 check_page() {
   say
-  python3 "$support/live_reload.py" "$url" "$page" "$person" 2>"$dir/check.log" ||
+  /usr/bin/python3 "$support/live_reload.py" "$url" "$page" "$person" 2>"$dir/check.log" ||
     fail "the page or the live reload did not come through"
   say
   say "demo: ok"

@@ -18,7 +18,7 @@ OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 APP_JOB = """#!/bin/bash
 #SBATCH --requeue
-exec /mnt/scripts/plain.sbatch /usr/bin/python3 /mnt/tests/test_app.py {port}
+exec bash /mnt/scripts/plain.sbatch /usr/bin/python3 /mnt/tests/test_app.py {port}
 """
 
 
