@@ -57,7 +57,7 @@ struct SshConnectorOptions {
   std::uint64_t keepalive_ms = 15'000;             // three unanswered ones end a connection
   std::string ssh_program = "ssh";                 // asked for the values of ssh_config (ssh -G)
   /// Something the user should know that does not stop anything; called on the loop.
-  std::function<void(const std::string&)> notice;
+  std::function<void(const std::string&)> notice = {};
 };
 
 /// The prompter of every attempt must outlive the connector, whose destructor waits for the threads

@@ -98,6 +98,7 @@ void SshLink::pump() {
   const auto self = shared_from_this();  // a listener may drop the connection in its callback
   if (dead_) return;
   more_ = false;
+  fresh_denial_.reset();
   receive();
   if (healthy()) open_pending();
   if (healthy()) read_turns();
@@ -141,9 +142,12 @@ void SshLink::note_open_failure() {
   constexpr std::string_view kCode = " error (";
   if (!std::string_view(rest).starts_with(kCode)) return;
   const int code = static_cast<int>(std::strtol(rest + kCode.size(), &rest, 10));
+  if (id == last_denied_id_) return;  // the text stays until the next error
+  last_denied_id_ = id;
+  fresh_denial_ = {code, *rest == ')' ? rest + 1 : rest};
   for (auto& slot : slots_) {
     if (slot->state_ != SshSlot::State::kOpening || slot->local_id_ != id) continue;
-    if (!slot->denial_) slot->denial_ = {code, *rest == ')' ? rest + 1 : rest};
+    slot->denial_ = fresh_denial_;
   }
 }
 
@@ -181,13 +185,13 @@ void SshLink::finish_open(SshSlot& slot, int rc) {
 }
 
 Error SshLink::open_error(const SshSlot& slot) const {
-  const SshSlot* told = &slot;
   // Several refusals in one read leave only the last reason; the same target has the same one.
+  const auto* denial = slot.denial_ ? &slot.denial_ : &fresh_denial_;
   for (const auto& other : slots_) {
-    if (!told->denial_ && other->target_ == slot.target_ && other->denial_) told = other.get();
+    if (!slot.denial_ && other->target_ == slot.target_ && other->denial_) denial = &other->denial_;
   }
-  return ssh_open_error(slot.target_, told->denial_ ? told->denial_->code : 0,
-                        told->denial_ ? told->denial_->text : std::string());
+  return *denial ? ssh_open_error(slot.target_, (*denial)->code, (*denial)->text)
+                 : ssh_open_error(slot.target_, 0, {});
 }
 
 void SshLink::read_turns() {

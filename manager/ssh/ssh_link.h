@@ -97,7 +97,7 @@ class SshSlot {
   SshLink& link_;
   ssh_channel channel_;  // owned: given back to libssh by the link
   ssh_channel_callbacks_struct callbacks_{};
-  std::uint32_t local_id_ = 0;  // libssh counts them up from 1; its error texts name them
+  std::uint32_t local_id_ = 0;  // libssh's error texts name it
   std::string target_;
   OpenStep open_step_;
   SshSlotUser* user_;
@@ -178,7 +178,10 @@ class SshLink : public std::enable_shared_from_this<SshLink> {
   int armed_ = 0;
   std::unique_ptr<char[]> scratch_;
   std::list<std::unique_ptr<SshSlot>> slots_;
-  std::uint32_t last_local_id_ = 0;
+  // libssh counts its channels up from 42 (FIRST_CHANNEL) and shows the number in error texts only.
+  std::uint32_t last_local_id_ = 42;
+  unsigned long last_denied_id_ = 0;
+  std::optional<SshSlot::Denial> fresh_denial_;  // of this pump, whichever channel it names
   bool woken_ = false;
   bool more_ = false;
   bool dead_ = false;

@@ -82,6 +82,8 @@ struct SshFixture : ::testing::Test {
     return std::move(*result);
   }
 
+  bool wait(const std::function<bool()>& done) { return run_until(loop, done); }
+
   Loop loop;
   ScriptedPrompter prompter;
   std::unique_ptr<SshConnector> connector = make_ssh_connector(loop);
