@@ -17,6 +17,8 @@ hpc_proxy_start_daemon() {
 # What job scripts did before there was --daemon: start, then wait for the file with the port.
 hpc_proxy_start_wait() {
   mkdir -p ~/.hpc-proxy
+  # The home is the same on every node: a file that another job left must not end the wait.
+  rm -f ~/.hpc-proxy/port
   hpc-proxy --port 0 --verbose &
   for _ in {1..10}; do
     [ -f ~/.hpc-proxy/port ] && break
