@@ -5,6 +5,7 @@
 #include <string_view>
 #include <utility>
 
+#include "common/edge_fields.h"
 #include "node-proxy/pages.h"
 
 namespace hpc {
@@ -16,11 +17,6 @@ constexpr std::size_t kPrefixBytesMax = 2048;  // far longer than /user/U/C/I/ab
 /// Fields that say who asked and where. A stranger's are never passed on.
 constexpr std::string_view kForwardedFields[] = {"X-Forwarded-For", "X-Forwarded-Host",
                                                  "X-Forwarded-Proto", "X-Forwarded-Prefix"};
-
-/// What an app must not set for everything else that shares its host name with it.
-constexpr std::string_view kDroppedFromAnswers[] = {
-    "Alt-Svc",   "Strict-Transport-Security", "Clear-Site-Data", "Public-Key-Pins", "NEL",
-    "Report-To", "Reporting-Endpoints"};
 
 bool starts_ignoring_case(std::string_view text, std::string_view begin) {
   return text.size() >= begin.size() && equals_ignoring_case(text.substr(0, begin.size()), begin);
@@ -70,7 +66,7 @@ class AppForwardPolicy final : public ForwardPolicy {
                              HeadWriter& out) override {
     for (std::size_t i = 0; i < head.fields.size(); ++i) {
       const Field field = head.fields[i];
-      if (hop.ends_here(field.name) || is_any_of(field.name, kDroppedFromAnswers)) continue;
+      if (hop.ends_here(field.name) || affects_whole_host(field.name)) continue;
       if (equals_ignoring_case(field.name, "Service-Worker-Allowed") &&
           !under_prefix(field.value)) {
         continue;

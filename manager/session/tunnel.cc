@@ -139,8 +139,9 @@ void Tunnel::on_alarm() {
 void Tunnel::go_down(const Error& error, BackOff& back_off) {
   trouble_ = first_line(error.detail);
   stock_.close({Errc::kUnavailable, "tunnel", trouble_});
-  say(error.detail);
   alarm_->start(back_off.next_ms());
+  say(error.detail);
+  observer_.on_tunnel_down();
 }
 
 void Tunnel::give_up(const Error& error) {

@@ -10,6 +10,7 @@
 #include "manager/session/channel_stock.h"
 #include "manager/session/proxy_search.h"
 #include "manager/session/tunnel_state.h"
+#include "manager/session/tunnel_view.h"
 #include "manager/ssh/ssh_connector.h"
 
 namespace hpc {
@@ -29,7 +30,7 @@ constexpr std::uint64_t kSearchBackOffMostMs = 8'000;
 /// wait while the tunnel is down (kMayWait) or must be refused at once (kAtOnce).
 ///
 /// Everything handed to the constructor must outlive it; it must outlive the pool.
-class Tunnel final : public Connector {
+class Tunnel final : public Connector, public TunnelView {
  public:
   static constexpr const char* kMayWait = "proxy, may wait";
   static constexpr const char* kAtOnce = "proxy, at once";
@@ -45,9 +46,10 @@ class Tunnel final : public Connector {
    public:
     /// One line (or several) for the user.
     virtual void on_tunnel_progress(const std::string& text) = 0;
-    /// Up, the first time and every time again. `moved`: to another hpc-proxy than before, so idle
-    /// connections to the old one must not be used any more.
+    /// Up, the first time and every time again. `moved`: to another hpc-proxy than before.
     virtual void on_tunnel_ready(bool moved) = 0;
+    /// Down: idle connections to the proxy may be dead without a sign, so none may be used again.
+    virtual void on_tunnel_down() = 0;
     /// Failed for good; nothing more happens.
     virtual void on_tunnel_failed(const Error& error) = 0;
 
@@ -65,12 +67,10 @@ class Tunnel final : public Connector {
   std::unique_ptr<Pending> connect(const std::string& key, ConnectDone done) override;
 
   TunnelState state() const { return state_; }
-  /// What it leads to: the record of the last proxy that was found; nothing before the first.
-  const std::optional<JobRecord>& record() const { return record_; }
-  /// Why it is down, in one line; empty while it is up.
-  const std::string& trouble() const { return trouble_; }
-  /// "login01 as alice".
-  std::string destination() const;
+  bool ready() const override { return state_ == TunnelState::kReady; }
+  const std::optional<JobRecord>& record() const override { return record_; }
+  const std::string& trouble() const override { return trouble_; }
+  std::string destination() const override;
 
  private:
   bool step(TunnelEvent event);

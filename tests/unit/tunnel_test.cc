@@ -40,6 +40,7 @@ struct TunnelTest : ::testing::Test, Tunnel::Observer {
     ++readies;
     moved = was_moved;
   }
+  void on_tunnel_down() override { ++downs; }
   void on_tunnel_failed(const Error& error) override { failure = error; }
 
   void start(bool wait_for_job = false) {
@@ -67,6 +68,7 @@ struct TunnelTest : ::testing::Test, Tunnel::Observer {
   FakePrompter prompter;
   std::string said;
   int readies = 0;
+  int downs = 0;
   bool moved = false;
   std::optional<Error> failure;
   std::string taken;
@@ -158,6 +160,7 @@ TEST_F(TunnelTest, ComesBackAfterTheSshConnectionDied) {
   follow(TunnelState::kReady);
   EXPECT_EQ(connector.connects, 2);
   EXPECT_EQ(readies, 2);
+  EXPECT_EQ(downs, 1);
   EXPECT_FALSE(moved);
   EXPECT_EQ(tunnel->trouble(), "");
 }

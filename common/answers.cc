@@ -1,0 +1,130 @@
+#include "common/answers.h"
+
+#include <rapidjson/stringbuffer.h>
+#include <rapidjson/writer.h>
+#include <sodium.h>
+
+#include <array>
+
+#include "common/http_status.h"
+
+namespace hpc {
+
+namespace {
+
+constexpr std::string_view kStyle =
+    "body{font:16px/1.5 sans-serif;max-width:42em;margin:3em auto;padding:0 1em;color:#222}"
+    "code,pre{background:#f2f2f2;padding:.1em .3em}pre{padding:.8em;overflow:auto}";
+
+// Nothing but our own style runs or loads, whatever might slip into a page.
+std::string content_security_policy() {
+  std::array<unsigned char, crypto_hash_sha256_BYTES> digest{};
+  crypto_hash_sha256(digest.data(), reinterpret_cast<const unsigned char*>(kStyle.data()),
+                     kStyle.size());
+  std::array<char,
+             sodium_base64_ENCODED_LEN(crypto_hash_sha256_BYTES, sodium_base64_VARIANT_ORIGINAL)>
+      text{};
+  sodium_bin2base64(text.data(), text.size(), digest.data(), digest.size(),
+                    sodium_base64_VARIANT_ORIGINAL);
+  return "default-src 'none'; style-src 'sha256-" + std::string(text.data()) +
+         "'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'";
+}
+
+}  // namespace
+
+std::string escape_html(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  for (const char c : text) {
+    switch (c) {
+      case '&':
+        out += "&amp;";
+        break;
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      case '"':
+        out += "&quot;";
+        break;
+      case '\'':
+        out += "&#39;";
+        break;
+      default:
+        out += c;
+    }
+  }
+  return out;
+}
+
+std::string html_paragraph(std::string_view text) { return "<p>" + escape_html(text) + "</p>\n"; }
+
+bool is_navigation(const RequestHead& head) {
+  if (head.method != "GET" && head.method != "HEAD" && head.method != "POST") return false;
+  if (const auto mode = head.fields.find("Sec-Fetch-Mode")) return mode == "navigate";
+  const auto accept = head.fields.find("Accept");
+  return accept && accept->find("text/html") != std::string_view::npos;
+}
+
+LocalAnswer html_answer(int status, std::string_view title, std::string_view html, bool refreshes) {
+  LocalAnswer answer;
+  answer.status = status;
+  answer.fields = {{"Content-Type", "text/html; charset=utf-8"},
+                   {"X-Content-Type-Options", "nosniff"},
+                   {"Content-Security-Policy", content_security_policy()},
+                   {"Referrer-Policy", "no-referrer"},
+                   {"Cache-Control", "no-store"}};
+  auto& body = answer.body;
+  body = "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">";
+  if (refreshes) {
+    body += "<meta http-equiv=\"refresh\" content=\"" + std::to_string(kRetrySeconds) + "\">";
+  }
+  const std::string heading = escape_html(title);
+  body += "<title>" + heading + "</title><style>";
+  body += kStyle;
+  body += "</style></head><body><h1>" + heading + "</h1>\n";
+  body += html;
+  body += "</body></html>\n";
+  return answer;
+}
+
+LocalAnswer json_answer(int status, std::string body) {
+  LocalAnswer answer;
+  answer.status = status;
+  answer.fields = {{"Content-Type", "application/json"},
+                   {"X-Content-Type-Options", "nosniff"},
+                   {"Cache-Control", "no-store"}};
+  answer.body = std::move(body);
+  return answer;
+}
+
+LocalAnswer problem_answer(int status, std::string_view detail) {
+  rapidjson::StringBuffer buffer;
+  rapidjson::Writer<rapidjson::StringBuffer> json(buffer);
+  const auto text = [&json](std::string_view value) {
+    json.String(value.data(), static_cast<rapidjson::SizeType>(value.size()));
+  };
+  json.StartObject();
+  json.Key("type");
+  text("about:blank");
+  json.Key("title");
+  text(reason_phrase(status));
+  json.Key("status");
+  json.Int(status);
+  json.Key("detail");
+  text(detail);
+  json.EndObject();
+  auto answer = json_answer(status, std::string(buffer.GetString(), buffer.GetSize()) + "\n");
+  answer.fields[0].second = "application/problem+json";
+  return answer;
+}
+
+LocalAnswer error_answer(int status, std::string_view detail, bool navigation) {
+  if (!navigation) return problem_answer(status, detail);
+  return html_answer(status, std::to_string(status) + " " + std::string(reason_phrase(status)),
+                     html_paragraph(detail));
+}
+
+}  // namespace hpc

@@ -1,0 +1,35 @@
+#pragma once
+#include <string>
+#include <string_view>
+
+#include "common/http_handler.h"
+#include "common/http_head.h"
+
+namespace hpc {
+
+// The answers that a program gives itself, for people and for programs: a navigation gets a small
+// HTML page (strict Content-Security-Policy, nosniff, never stored), others RFC 9457
+// application/problem+json. Foreign bytes are escaped or left out by the caller's choice of
+// function: `detail` and `html` are ours, everything else goes through escape_html.
+
+// Long enough not to load a node, short enough that a person does not reach for the reload button.
+constexpr int kRetrySeconds = 2;
+
+std::string escape_html(std::string_view text);
+/// "<p>" around the escaped text.
+std::string html_paragraph(std::string_view text);
+
+/// Will a person look at the answer? Sec-Fetch-Mode: navigate, or Accept with text/html where a
+/// browser does not say.
+bool is_navigation(const RequestHead& head);
+
+/// A page of ours. `html` is its body below the heading, already escaped. `refreshes`: it loads
+/// itself anew every kRetrySeconds, without JavaScript.
+LocalAnswer html_answer(int status, std::string_view title, std::string_view html,
+                        bool refreshes = false);
+LocalAnswer json_answer(int status, std::string body);
+LocalAnswer problem_answer(int status, std::string_view detail);
+/// The page or the problem, as the asker can use it.
+LocalAnswer error_answer(int status, std::string_view detail, bool navigation);
+
+}  // namespace hpc

@@ -1,0 +1,81 @@
+#include "manager/gateway/connect_gateway.h"
+
+#include <string>
+#include <utility>
+
+#include "common/answers.h"
+#include "manager/gateway/edge_policy.h"
+#include "manager/gateway/gateway_pages.h"
+#include "manager/session/tunnel.h"
+
+namespace hpc {
+
+namespace {
+
+std::string_view path_of(std::string_view target) { return target.substr(0, target.find('?')); }
+
+bool lies_under(std::string_view path, std::string_view folder) {
+  return path.starts_with(folder) && (path.size() == folder.size() || path[folder.size()] == '/');
+}
+
+LocalAnswer stranger_answer(std::string_view advice, bool navigation) {
+  auto answer = error_answer(401, advice, navigation);
+  answer.fields.emplace_back("WWW-Authenticate", "HPC-Manager");
+  return answer;
+}
+
+}  // namespace
+
+bool may_wait_for_tunnel(const RequestHead& head) {
+  return (head.method == "GET" || head.method == "HEAD" || head.method == "OPTIONS") &&
+         head.framing.kind == BodyKind::kNone && !head.websocket_upgrade;
+}
+
+ConnectGateway::ConnectGateway(BrowserAccess& access, UpstreamPool& pool, const TunnelView& tunnel,
+                               std::uint16_t port, Log& log)
+    : access_(access), pool_(pool), tunnel_(tunnel), port_(port), log_(log) {}
+
+Decision ConnectGateway::on_request(const RequestHead& head, ClientInfo& client) {
+  log_.debug("request", {{"method", head.method}, {"path", path_of(head.target)}});
+  if (auto answer = access_.redeem(head)) return std::move(*answer);
+  switch (access_.decide(head, client)) {
+    case Verdict::kStranger:
+      return stranger_answer(access_.advice(), is_navigation(head));
+    case Verdict::kCrossSite:
+      return error_answer(403,
+                          "another site's page asked for this, or the name in the address bar is "
+                          "not one of ours; open it by 127.0.0.1",
+                          is_navigation(head));
+    case Verdict::kWelcome:
+      break;
+  }
+  client.authenticated = true;
+  return route(head, client);
+}
+
+Decision ConnectGateway::route(const RequestHead& head, const ClientInfo& client) {
+  const auto path = path_of(head.target);
+  if (path == "/") {
+    if (head.method != "GET" && head.method != "HEAD") {
+      auto answer = problem_answer(405, "this page can only be read");
+      answer.fields.emplace_back("Allow", "GET, HEAD");
+      return answer;
+    }
+    return start_page(tunnel_, port_);
+  }
+  if (lies_under(path, "/.hpc-proxy") || lies_under(path, "/.hpc-manager")) {
+    return error_answer(404, "there is nothing here; apps are under /port/N/, as in /port/5500/",
+                        is_navigation(head));
+  }
+  const char* key = may_wait_for_tunnel(head) ? Tunnel::kMayWait : Tunnel::kAtOnce;
+  return Forward{&pool_, key, head.target, make_edge_policy(head, client, tunnel_)};
+}
+
+LocalAnswer ConnectGateway::on_refusal(int status, std::string_view detail) {
+  auto answer = problem_answer(status, detail);
+  if (status == 503) answer.fields.emplace_back("Retry-After", std::to_string(kRetrySeconds));
+  answer.close = true;
+  return answer;
+}
+
+}  // namespace hpc

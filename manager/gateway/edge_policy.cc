@@ -1,0 +1,86 @@
+#include "manager/gateway/edge_policy.h"
+
+#include <string>
+#include <utility>
+
+#include "common/answers.h"
+#include "common/edge_fields.h"
+#include "common/port_route.h"
+#include "manager/gateway/gateway_pages.h"
+#include "manager/gateway/own_cookies.h"
+
+namespace hpc {
+
+namespace {
+
+class EdgePolicy final : public ForwardPolicy {
+ public:
+  EdgePolicy(const RequestHead& head, const ClientInfo& client, const TunnelView& tunnel)
+      : tunnel_(tunnel),
+        peer_address_(client.peer_address),
+        prefix_(app_prefix(head.target)),
+        navigation_(is_navigation(head)) {}
+
+  void write_request_fields(const RequestHead& head, const HopFields& hop,
+                            HeadWriter& out) override {
+    out.field("Host", head.host);
+    for (std::size_t i = 0; i < head.fields.size(); ++i) {
+      const Field field = head.fields[i];
+      if (hop.ends_here(field.name) || says_who_asks(field.name)) continue;
+      if (equals_ignoring_case(field.name, "Host")) continue;
+      if (equals_ignoring_case(field.name, "Cookie")) {
+        if (const auto rest = without_own_cookies(field.value)) out.field(field.name, *rest);
+        continue;
+      }
+      out.field(field.name, field.value);
+    }
+    out.field("X-Forwarded-For", peer_address_);
+    out.field("X-Forwarded-Host", head.host);
+    out.field("X-Forwarded-Proto", "http");
+    if (!prefix_.empty()) out.field("X-Forwarded-Prefix", prefix_);
+    if (tunnel_.record()) out.field("X-HPC-Proxy-Token", tunnel_.record()->token);
+  }
+
+  void write_response_fields(const ResponseHead& head, const HopFields& hop,
+                             HeadWriter& out) override {
+    for (std::size_t i = 0; i < head.fields.size(); ++i) {
+      const Field field = head.fields[i];
+      if (hop.ends_here(field.name) || affects_whole_host(field.name)) continue;
+      if (equals_ignoring_case(field.name, "Set-Cookie") && sets_own_cookie(field.value)) continue;
+      out.field(field.name, field.value);
+    }
+  }
+
+  LocalAnswer on_upstream_failed(const Error& error) override {
+    if (error.code == Errc::kUnavailable) return tunnel_down_answer(tunnel_, navigation_);
+    return error_answer(502, "hpc-proxy or the way to it died before it answered; try again",
+                        navigation_);
+  }
+
+ private:
+  const TunnelView& tunnel_;
+  std::string peer_address_;
+  std::string prefix_;
+  bool navigation_;
+};
+
+}  // namespace
+
+std::unique_ptr<ForwardPolicy> make_edge_policy(const RequestHead& head, const ClientInfo& client,
+                                                const TunnelView& tunnel) {
+  return std::make_unique<EdgePolicy>(head, client, tunnel);
+}
+
+std::string_view app_prefix(std::string_view target) {
+  if (const auto route = parse_port_route(target)) return route->prefix;
+  for (const std::string_view prefix : {"/app", "/absapp"}) {
+    if (!target.starts_with(prefix)) continue;
+    const auto rest = target.substr(prefix.size());
+    if (rest.empty() || rest.front() == '/' || rest.front() == '?') {
+      return target.substr(0, prefix.size());
+    }
+  }
+  return {};
+}
+
+}  // namespace hpc

@@ -1,0 +1,21 @@
+#pragma once
+#include <memory>
+#include <string_view>
+
+#include "common/http_handler.h"
+#include "manager/session/tunnel_view.h"
+
+namespace hpc {
+
+/// How a request goes on from the manager to hpc-proxy and how its answer comes back (contract
+/// 2.0): our view of who asks instead of the client's, the token instead of our cookie; Host,
+/// Origin, Referer and everything else as the browser sent them. Nothing is rewritten on the way
+/// back, only left out. `tunnel` must outlive it.
+std::unique_ptr<ForwardPolicy> make_edge_policy(const RequestHead& head, const ClientInfo& client,
+                                                const TunnelView& tunnel);
+
+/// What the browser put in front of the app's own path: "/port/5500", "/absport/5500", "/app",
+/// "/absapp"; empty for hpc-proxy's own pages. A view into `target`.
+std::string_view app_prefix(std::string_view target);
+
+}  // namespace hpc
