@@ -19,7 +19,7 @@ void append_number(std::string& out, Int value, int base = 10) {
   out.append(digits.data(), end);
 }
 
-bool has_line_end(std::string_view text) {
+[[maybe_unused]] bool has_line_end(std::string_view text) {
   return text.find_first_of(std::string_view("\r\n\0", 3)) != std::string_view::npos;
 }
 }  // namespace
