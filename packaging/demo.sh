@@ -6,6 +6,7 @@
 #   --check     fetches the page and a live reload through the whole path, prints both, and ends
 #   --no-slurm  an sshd of your own on this machine instead of the site; needs no root
 set -euo pipefail
+umask 022
 
 top=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.." && pwd)
 support=$top/tests/support
@@ -92,9 +93,11 @@ build() {
   install -m 755 "$top/build/release/manager/hpc-manager" "$dir/hpc-manager"
 }
 
+# The pages belong to the person at the screen, who is to edit them; the job only reads them.
 write_page() {
-  mkdir -p "$1"
-  cat >"$1/index.html" <<'END'
+  page=$dir/pages/index.html
+  mkdir -p "$dir/pages"
+  cat >"$page" <<'END'
 <!DOCTYPE html>
 <html>
 <head><title>hpc-proxy demo</title></head>
@@ -102,33 +105,33 @@ write_page() {
 </body>
 </html>
 END
+  chown -R "$person" "$dir/pages"
 }
 
 start_site() {
-  local site=$dir/site home node
+  local site=$dir/site node
   step 3 "starting a SLURM site: login node, compute nodes c1 and c2"
   install -D -m 755 "$top/build/release/node-proxy/hpc-proxy" "$site/bin/hpc-proxy"
   # A Node.js in somebody's home is out of reach for the site's users; a copy is not.
   node=$(readlink -f "$(command -v node)")
   case $node in /usr/*) ;; *) install -m 755 "$node" "$site/bin/node" ;; esac
+  # A copy, because a checkout made under a strict umask is closed to the site's users.
+  cp -r "$top/slurm-scripts" "$dir/scripts"
+  chmod -R a+rX "$dir/scripts"
   "$support/site.sh" up "$site" --uplink --bind "$top/build/apps=apps" \
-    --bind "$top/slurm-scripts=scripts" 2>"$dir/site.log" || fail "the site did not start"
+    --bind "$dir/scripts=scripts" --bind "$dir/pages=pages" 2>"$dir/site.log" ||
+    fail "the site did not start"
   ssh_host=$("$support/site.sh" address "$site")
   ssh_user=alice ssh_port=22 app_port=5500 key=$site/keys/alice known_hosts=$site/known_hosts
-  home=$site/home/alice
-  page=$home/site/index.html
-  write_page "$home/site"
-  chown -R --reference="$home" "$home/site"
 }
 
 has_record() { compgen -G "$1/.hpc-proxy/jobs/*.json" >/dev/null; }
 
 submit_job() {
   local job where
-  # shellcheck disable=SC2016  # expanded as alice
   job=$("$support/site.sh" exec "$dir/site" alice@login sh -c '
     cp -r /mnt/scripts job && cd job && sbatch --parsable --time=12:00:00 plain.sbatch \
-      live-server --host=127.0.0.1 --port=5500 --no-browser "$HOME/site"' \
+      live-server --host=127.0.0.1 --port=5500 --no-browser /mnt/pages' \
     2>"$dir/sbatch.log") || fail "sbatch refused the job"
   wait_for 30 has_record "$dir/site/home/alice" ||
     fail "hpc-proxy in job $job did not start within 30 s"
@@ -167,8 +170,6 @@ END
 
 start_app_here() {
   app_port=$(free_port 5500)
-  page=$dir/pages/index.html
-  write_page "$dir/pages"
   "$support/apps.sh" live "$dir/pages" "$app_port" >"$dir/live-server.log" 2>&1 &
   pids+=($!)
   HOME=$dir/home "$top/build/release/node-proxy/hpc-proxy" --port 0 >"$dir/hpc-proxy.log" 2>&1 &
@@ -206,7 +207,7 @@ connect() {
 
 check_page() {
   say
-  /usr/bin/python3 "$support/live_reload.py" "$url" "$page" "$person" 2>"$dir/check.log" ||
+  (as_person /usr/bin/python3 "$support/live_reload.py" "$url" "$page") 2>"$dir/check.log" ||
     fail "the page or the live reload did not come through"
   say
   say "demo: ok"
@@ -245,6 +246,7 @@ main() {
   chmod 755 "$dir"
   install_missing
   build
+  write_page
   if [ -n "$use_slurm" ]; then
     start_site
     submit_job

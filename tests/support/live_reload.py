@@ -1,15 +1,12 @@
 #!/usr/bin/python3
-"""live_reload.py URL FILE [UID]: shows that Live Server's page and live reload work at URL.
+"""live_reload.py URL FILE: shows that Live Server's page and live reload work at URL.
 
 Fetches URL as a browser would, opens the WebSocket that the page asks for, appends a line to
 FILE, which Live Server watches, and waits for the reload message. Prints the page and the message.
-UID: the user to become before the first connection, once FILE is open; the file may belong to a
-user of the test site, the port to the person at the screen.
 Exit 0: both came; 1: the reason is on stderr.
 """
 
 import os
-import pwd
 import re
 import sys
 import threading
@@ -69,13 +66,6 @@ def reload_message(url, page):
     return message
 
 
-def become(uid):
-    user = pwd.getpwuid(uid)
-    os.initgroups(user.pw_name, user.pw_gid)
-    os.setgid(user.pw_gid)
-    os.setuid(uid)
-
-
 def show(url, page_file):
     page = fetch(url)
     if "Live reload enabled" not in page:
@@ -92,8 +82,6 @@ def main():
     url = sys.argv[1]
     try:
         with open(sys.argv[2], "a", encoding="utf-8") as page_file:
-            if len(sys.argv) > 3 and os.getuid() == 0:
-                become(int(sys.argv[3]))
             return show(url, page_file)
     except urllib.error.HTTPError as error:
         print(f"{url}: {error}\n{error.read().decode(errors='replace')}", file=sys.stderr)

@@ -21,6 +21,8 @@
 # The machine's own files, network and processes stay as they are.
 # Exit 77: this machine cannot run a site (not root, a package is missing); the reason is printed.
 set -euo pipefail
+# The site's users must be able to read what is made for them.
+umask 022
 
 self=$(readlink -f "${BASH_SOURCE[0]}")
 here=$(dirname "$self")
