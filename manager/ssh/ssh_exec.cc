@@ -82,10 +82,8 @@ class SshCommand final : public std::enable_shared_from_this<SshCommand>, privat
   }
 
   bool slot_write_turn() noexcept override {
-    if (!requested_) {
-      request();
-      return false;
-    }
+    if (!requested_) request();
+    if (!requested_) return false;
     const std::size_t taken =
         sent_ < input_.size() ? slot_->write(as_bytes(std::string_view(input_).substr(sent_))) : 0;
     sent_ += taken;
