@@ -71,10 +71,12 @@ Result<JobIdentity> job_identity(const Environment& environment, const std::stri
 }
 
 std::optional<std::string> parse_squeue_end(std::string_view text) {
-  const std::string line(text.substr(0, text.find('\n')));
+  // "2026-03-01T20:00:00" in local time: as UTC it is a moment whose fields are the ones wanted.
+  const auto as_utc = parse_rfc3339(std::string(text.substr(0, text.find('\n'))) + "Z");
+  if (!as_utc) return std::nullopt;
+  const time_t shifted = *as_utc / kSecondMs;
   tm local{};
-  const char* rest = strptime(line.c_str(), "%Y-%m-%dT%H:%M:%S", &local);
-  if (rest == nullptr || *rest != '\0') return std::nullopt;
+  gmtime_r(&shifted, &local);
   local.tm_isdst = -1;  // let the zone's rules say whether it is summer time
   const time_t seconds = mktime(&local);
   if (seconds <= 0) return std::nullopt;

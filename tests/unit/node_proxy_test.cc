@@ -1,0 +1,387 @@
+#include "node-proxy/node_proxy.h"
+
+#include <gtest/gtest.h>
+#include <rapidjson/document.h>
+
+#include <ostream>
+
+#include "common/hello.h"
+#include "common/loop.h"
+#include "node-proxy/app_connector.h"
+#include "node-proxy/forward_policy.h"
+#include "node-proxy/pages.h"
+
+namespace hpc {
+namespace {
+
+const std::string kToken(64, '7');
+const std::string kNonce(64, 'a');
+
+/// A kernel that answers as it is told.
+class FakeOwner final : public PeerOwner {
+ public:
+  Result<bool> peer_belongs_to(const SocketAddress&, const SocketAddress&, std::uint32_t) override {
+    ++asked;
+    if (broken) return fail(Errc::kSystem, "owner", "no");
+    return ours;
+  }
+  bool ours = true;
+  bool broken = false;
+  int asked = 0;
+};
+
+using FieldPairs = std::vector<std::pair<std::string_view, std::string_view>>;
+
+RequestHead request(std::string_view target, const FieldPairs& fields = {},
+                    std::string_view method = "GET") {
+  RequestHead head;
+  head.method = method;
+  head.target = target;
+  head.host = "127.0.0.1:41234";
+  head.fields.add("Host", head.host);
+  for (const auto& [name, value] : fields) head.fields.add(name, value);
+  return head;
+}
+
+ClientInfo loopback_client() {
+  ClientInfo client;
+  client.peer_address = "127.0.0.1";
+  client.peer_port = 40000;
+  client.local_address = "127.0.0.1";
+  client.local_port = 41234;
+  client.loopback = true;
+  return client;
+}
+
+class NodeProxyTest : public testing::Test {
+ protected:
+  NodeProxyTest()
+      : connector(loop, 1000),
+        pool(loop, connector),
+        log(LogLevel::kDebug, LogFormat::kText,
+            [this](std::string_view line) { logged.append(line).append("\n"); }) {
+    state.record.port = 41234;
+    state.record.host = "node-07";
+    state.record.token = kToken;
+    state.url_template = "/port/{port}/";
+    state.allow_ports = *PortSet::parse("1024-65535");
+    rebuild(false);
+  }
+  void rebuild(bool require_token) {
+    access = std::make_unique<Access>(kToken, require_token, 20001U, owner);
+    proxy = std::make_unique<NodeProxy>(state, *access, pool, loop, log, [this] { return stats; });
+  }
+  LocalAnswer local(const RequestHead& head) {
+    auto decision = proxy->on_request(head, client);
+    if (auto* answer = std::get_if<LocalAnswer>(&decision)) return *answer;
+    ADD_FAILURE() << head.target << " was forwarded";
+    return {};
+  }
+  int status(const RequestHead& head) { return local(head).status; }
+  /// The request as the app would see it.
+  std::string forwarded(const RequestHead& head) {
+    auto decision = proxy->on_request(head, client);
+    auto* forward = std::get_if<Forward>(&decision);
+    if (forward == nullptr)
+      return "answered " + std::to_string(std::get<LocalAnswer>(decision).status);
+    std::string text = forward->key + " " + forward->target + "\r\n";
+    HeadWriter writer(text);
+    forward->policy->write_request_fields(head, HopFields(head.fields), writer);
+    return text;
+  }
+  static bool has(const std::string& text, const std::string& line) {
+    return text.find("\n" + line + "\r\n") != std::string::npos;
+  }
+
+  Loop loop;
+  FakeOwner owner;
+  AppConnector connector;
+  UpstreamPool pool;
+  std::string logged;
+  Log log;
+  NodeProxyState state;
+  HttpServerStats stats;
+  std::unique_ptr<Access> access;
+  std::unique_ptr<NodeProxy> proxy;
+  ClientInfo client = loopback_client();
+};
+
+TEST_F(NodeProxyTest, HealthAndHelloNeedNoToken) {
+  owner.ours = false;
+  EXPECT_EQ(status(request("/healthz")), 200);
+  EXPECT_EQ(status(request("/healthz?x")), 200);
+  EXPECT_EQ(local(request("/healthz")).body, "{\"status\":\"ok\"}\n");
+  EXPECT_EQ(status(request("/.hpc-proxy/hello?nonce=" + kNonce)), 200);
+  EXPECT_FALSE(client.authenticated);
+  EXPECT_EQ(owner.asked, 0);
+}
+
+TEST_F(NodeProxyTest, HelloProvesTheToken) {
+  const auto answer = local(request("/.hpc-proxy/hello?nonce=" + kNonce));
+  EXPECT_EQ(answer.body, "{\"hmac\":\"" + *hello_hmac(kToken, kNonce) + "\"}\n");
+  EXPECT_TRUE(client.greeted);
+}
+
+TEST_F(NodeProxyTest, HelloRefusesWhatIsNoNonce) {
+  for (const std::string& query :
+       {std::string(), std::string("?nonce="), "?nonce=" + kNonce + "a", "?nonce=" + kNonce + "&x",
+        "?x=1&nonce=" + kNonce, "?Nonce=" + kNonce}) {
+    EXPECT_EQ(status(request("/.hpc-proxy/hello" + query)), 400) << query;
+    EXPECT_FALSE(client.greeted);
+  }
+  EXPECT_EQ(status(request("/.hpc-proxy/hello?nonce=" + kNonce, {}, "POST")), 400);
+}
+
+TEST_F(NodeProxyTest, StrangerGetsTheSameAnswerEverywhere) {
+  owner.ours = false;
+  const auto first = local(request("/status"));
+  EXPECT_EQ(first.status, 401);
+  EXPECT_EQ(first.fields.back().first, "WWW-Authenticate");
+  EXPECT_EQ(first.fields.back().second, "HPC-Proxy-Token");
+  for (const char* target : {"/", "/port/5500/", "/port/22/", "/port/41234/", "/nothing"}) {
+    EXPECT_EQ(local(request(target, {{"Accept", "text/html"}})).body, first.body) << target;
+  }
+  EXPECT_FALSE(client.authenticated);
+}
+
+TEST_F(NodeProxyTest, TokenLetsInFromAnywhere) {
+  owner.ours = false;
+  client.loopback = false;
+  EXPECT_EQ(status(request("/status", {{"X-HPC-Proxy-Token", kToken}})), 200);
+  EXPECT_TRUE(client.authenticated);
+}
+
+TEST_F(NodeProxyTest, WrongTokensDoNot) {
+  owner.ours = false;
+  for (const std::string& token :
+       {std::string(), kToken.substr(1), kToken + "7", std::string(64, '8')}) {
+    EXPECT_EQ(status(request("/status", {{"X-HPC-Proxy-Token", token}})), 401) << token;
+  }
+  EXPECT_EQ(
+      status(request("/status", {{"X-HPC-Proxy-Token", kToken}, {"X-HPC-Proxy-Token", kToken}})),
+      401);
+}
+
+TEST_F(NodeProxyTest, SameUserOverLoopbackNeedsNoToken) {
+  EXPECT_EQ(status(request("/status")), 200);
+  EXPECT_EQ(status(request("/status")), 200);
+  EXPECT_EQ(owner.asked, 1) << "a connection does not change its owner";
+}
+
+TEST_F(NodeProxyTest, SameUserCountsOverLoopbackOnly) {
+  client.loopback = false;
+  EXPECT_EQ(status(request("/status")), 401);
+  EXPECT_EQ(owner.asked, 0);
+}
+
+TEST_F(NodeProxyTest, KernelThatCannotAnswerMeansNo) {
+  owner.broken = true;
+  EXPECT_EQ(status(request("/status")), 401);
+}
+
+TEST_F(NodeProxyTest, RequireTokenSwitchesTheSameUserRuleOff) {
+  rebuild(true);
+  EXPECT_EQ(status(request("/status")), 401);
+  EXPECT_EQ(owner.asked, 0);
+  EXPECT_EQ(status(request("/status", {{"X-HPC-Proxy-Token", kToken}})), 200);
+}
+
+TEST_F(NodeProxyTest, CrossSiteRuleHoldsForTheSameUserOnly) {
+  EXPECT_EQ(status(request("/status", {{"Sec-Fetch-Site", "cross-site"}})), 403);
+  EXPECT_EQ(status(request("/status", {{"Origin", "http://evil.example"}})), 403);
+  auto rebound = request("/status");
+  rebound.host = "evil.example";
+  EXPECT_EQ(status(rebound), 403);
+  EXPECT_EQ(
+      status(request("/status", {{"Sec-Fetch-Site", "cross-site"}, {"X-HPC-Proxy-Token", kToken}})),
+      200);
+}
+
+TEST_F(NodeProxyTest, RoutesToPorts) {
+  EXPECT_TRUE(forwarded(request("/port/5500/a?b")).starts_with("5500 /a?b\r\n"));
+  EXPECT_TRUE(forwarded(request("/absport/5500/a?b")).starts_with("5500 /absport/5500/a?b\r\n"));
+  EXPECT_TRUE(forwarded(request("/port/5500/%2f//../x")).starts_with("5500 /%2f//../x\r\n"));
+}
+
+TEST_F(NodeProxyTest, RefusesPortsThatAreNotToBeReached) {
+  EXPECT_EQ(status(request("/port/1023/")), 403);
+  EXPECT_EQ(status(request("/port/41234/")), 403);
+  EXPECT_TRUE(forwarded(request("/port/1024/")).starts_with("1024 /"));
+}
+
+TEST_F(NodeProxyTest, WhatIsNoRouteIs404) {
+  for (const char* target : {"/", "/port/", "/port/05500/", "/ports", "/app/", "/metrics", "*",
+                             "//port/5500/", "/status/", "/.hpc-proxy/", "/healthz/"}) {
+    EXPECT_EQ(status(request(target)), 404) << target;
+  }
+}
+
+TEST_F(NodeProxyTest, MissingSlashIsRedirectedWithTheQuery) {
+  const auto answer = local(request("/port/5500?q=1"));
+  EXPECT_EQ(answer.status, 308);
+  EXPECT_EQ(answer.fields.at(0).second, "/port/5500/?q=1");
+}
+
+TEST_F(NodeProxyTest, MissingSlashIsRedirectedUnderTheManagersPrefix) {
+  const auto answer =
+      local(request("/port/5500", {{"X-HPC-Proxy-Token", kToken},
+                                   {"X-Forwarded-Prefix", "/user/u/c/i/port/5500"}}));
+  EXPECT_EQ(answer.fields.at(0).second, "/user/u/c/i/port/5500/");
+}
+
+TEST_F(NodeProxyTest, PrefixThatIsNoPathIsNotBelieved) {
+  for (const char* prefix : {"//evil.example", "evil", "/a b", "/a?b", "/a/", "https://x"}) {
+    const auto answer = local(
+        request("/port/5500", {{"X-HPC-Proxy-Token", kToken}, {"X-Forwarded-Prefix", prefix}}));
+    EXPECT_EQ(answer.fields.at(0).second, "/port/5500/") << prefix;
+  }
+}
+
+TEST_F(NodeProxyTest, UpgradeWithoutSlashGoesToTheRoot) {
+  auto head = request("/port/5500?q");
+  head.websocket_upgrade = true;
+  EXPECT_TRUE(forwarded(head).starts_with("5500 /?q\r\n"));
+}
+
+TEST_F(NodeProxyTest, AppSeesItsOwnNameAndOurView) {
+  const auto text = forwarded(request("/port/5500/x", {{"X-Forwarded-For", "6.6.6.6"},
+                                                       {"X-Forwarded-Prefix", "/evil"},
+                                                       {"Forwarded", "for=6.6.6.6"},
+                                                       {"Cookie", "a=b"}}));
+  EXPECT_TRUE(has(text, "Host: localhost:5500"));
+  EXPECT_TRUE(has(text, "X-Forwarded-For: 127.0.0.1"));
+  EXPECT_TRUE(has(text, "X-Forwarded-Host: 127.0.0.1:41234"));
+  EXPECT_TRUE(has(text, "X-Forwarded-Proto: http"));
+  EXPECT_TRUE(has(text, "X-Forwarded-Prefix: /port/5500"));
+  EXPECT_TRUE(has(text, "Forwarded: for=\"127.0.0.1\";host=\"127.0.0.1:41234\";proto=\"http\""));
+  EXPECT_TRUE(has(text, "Cookie: a=b"));
+  EXPECT_EQ(text.find("6.6.6.6"), std::string::npos);
+  EXPECT_EQ(text.find("evil"), std::string::npos);
+}
+
+TEST_F(NodeProxyTest, TokenHolderIsBelieved) {
+  const auto text =
+      forwarded(request("/absport/5500/x", {{"x-hpc-proxy-token", kToken},
+                                            {"X-Forwarded-For", "10.0.0.9"},
+                                            {"X-Forwarded-Host", "hpc.example.org"},
+                                            {"X-Forwarded-Proto", "https"},
+                                            {"X-Forwarded-Prefix", "/user/u/c/i/absport/5500"}}));
+  EXPECT_TRUE(text.starts_with("5500 /user/u/c/i/absport/5500/x\r\n"));
+  EXPECT_TRUE(has(text, "X-Forwarded-For: 10.0.0.9"));
+  EXPECT_TRUE(has(text, "X-Forwarded-Prefix: /user/u/c/i/absport/5500"));
+  EXPECT_TRUE(has(text, "Forwarded: for=\"10.0.0.9\";host=\"hpc.example.org\";proto=\"https\""));
+}
+
+TEST_F(NodeProxyTest, TokenReachesNeitherAppNorLog) {
+  const auto text = forwarded(
+      request("/port/5500/?secret=1", {{"X-HPC-Proxy-Token", kToken}, {"X-HPC-Other", "1"}}));
+  EXPECT_EQ(text.find(kToken), std::string::npos);
+  EXPECT_EQ(text.find("X-HPC"), std::string::npos);
+  EXPECT_NE(logged.find("path=/port/5500/"), std::string::npos);
+  EXPECT_EQ(logged.find(kToken), std::string::npos);
+  EXPECT_EQ(logged.find("secret"), std::string::npos);
+}
+
+TEST_F(NodeProxyTest, HopFieldsStayHere) {
+  const auto text = forwarded(request("/port/5500/", {{"Connection", "keep-alive, X-Hop"},
+                                                      {"X-Hop", "1"},
+                                                      {"TE", "trailers"},
+                                                      {"Accept", "*/*"}}));
+  EXPECT_EQ(text.find("X-Hop"), std::string::npos);
+  EXPECT_EQ(text.find("TE:"), std::string::npos);
+  EXPECT_TRUE(has(text, "Accept: */*"));
+}
+
+TEST_F(NodeProxyTest, StatusTellsWhatTheContractNames) {
+  stats.requests = 7;
+  stats.open_websockets = 2;
+  stats.last_activity_unix_ms = 1'772'366'400'250;
+  state.walltime_warning = true;
+  const auto answer = local(request("/status"));
+  rapidjson::Document json;
+  json.Parse(answer.body.c_str());
+  ASSERT_FALSE(json.HasParseError());
+  EXPECT_EQ(json["requests"].GetInt(), 7);
+  EXPECT_EQ(json["open_websockets"].GetInt(), 2);
+  EXPECT_STREQ(json["last_activity"].GetString(), "2026-03-01T12:00:00.250Z");
+  EXPECT_TRUE(json["walltime_warning"].GetBool());
+  EXPECT_TRUE(json["job_end"].IsNull());
+  EXPECT_EQ(answer.body.find(kToken), std::string::npos);
+  EXPECT_EQ(status(request("/status", {}, "POST")), 405);
+}
+
+class ForwardPolicyTest : public testing::Test {
+ protected:
+  static std::unique_ptr<ForwardPolicy> policy(bool navigation = false) {
+    ForwardContext context;
+    context.port = 5500;
+    context.prefix = "/port/5500";
+    context.host = "node<07>";
+    context.navigation = navigation;
+    return make_forward_policy(request("/port/5500/"), context);
+  }
+};
+
+TEST_F(ForwardPolicyTest, DangerousFieldsOfAnswersAreDropped) {
+  ResponseHead head;
+  for (const char* name : {"alt-svc", "Strict-Transport-Security", "Clear-Site-Data",
+                           "Public-Key-Pins", "NEL", "Report-To", "Reporting-Endpoints"}) {
+    head.fields.add(name, "x");
+  }
+  head.fields.add("Content-Type", "text/plain");
+  head.fields.add("Service-Worker-Allowed", "/");
+  head.fields.add("service-worker-allowed", "/port/5500/app");
+  std::string text;
+  HeadWriter writer(text);
+  policy()->write_response_fields(head, HopFields(head.fields), writer);
+  EXPECT_EQ(text, "Content-Type: text/plain\r\nservice-worker-allowed: /port/5500/app\r\n");
+}
+
+TEST_F(ForwardPolicyTest, FailuresHaveTheirStatus) {
+  const auto status = [&](Errc code) {
+    return policy()->on_upstream_failed({code, "", ""}).status;
+  };
+  EXPECT_EQ(status(Errc::kRefused), 503);
+  EXPECT_EQ(status(Errc::kTimeout), 504);
+  EXPECT_EQ(status(Errc::kForbidden), 403);
+  EXPECT_EQ(status(Errc::kNetwork), 502);
+  EXPECT_EQ(status(Errc::kBadRequest), 502);
+}
+
+TEST_F(ForwardPolicyTest, WaitingPageGoesOnByItself) {
+  const auto answer = policy(true)->on_upstream_failed({Errc::kRefused, "", ""});
+  EXPECT_EQ(answer.fields.back(), (std::pair<std::string, std::string>{"Retry-After", "2"}));
+  EXPECT_NE(answer.body.find("http-equiv=\"refresh\""), std::string::npos);
+  EXPECT_NE(answer.body.find("node&lt;07&gt;"), std::string::npos);
+  EXPECT_EQ(answer.body.find("node<07>"), std::string::npos);
+}
+
+TEST_F(ForwardPolicyTest, ProgramsGetProblemJson) {
+  const auto answer = policy(false)->on_upstream_failed({Errc::kRefused, "", ""});
+  EXPECT_EQ(answer.fields.at(0).second, "application/problem+json");
+  EXPECT_EQ(answer.fields.back().first, "Retry-After");
+}
+
+TEST(PagesTest, NavigationIsWhatABrowserSaysItIs) {
+  EXPECT_TRUE(is_navigation(request("/", {{"Sec-Fetch-Mode", "navigate"}})));
+  EXPECT_TRUE(is_navigation(request("/", {{"Accept", "text/html,*/*"}})));
+  EXPECT_FALSE(is_navigation(request("/", {{"Sec-Fetch-Mode", "cors"}, {"Accept", "text/html"}})));
+  EXPECT_FALSE(is_navigation(request("/", {{"Accept", "*/*"}})));
+  EXPECT_FALSE(is_navigation(request("/", {{"Accept", "text/html"}}, "PUT")));
+}
+
+TEST(PagesTest, HtmlIsEscapedAndLockedDown) {
+  EXPECT_EQ(escape_html("<a href='x'>\"&"), "&lt;a href=&#39;x&#39;&gt;&quot;&amp;");
+  const auto page = error_answer(502, "<script>", true);
+  EXPECT_EQ(page.body.find("<script>"), std::string::npos);
+  bool csp = false;
+  bool nosniff = false;
+  for (const auto& [name, value] : page.fields) {
+    csp = csp || (name == "Content-Security-Policy" && value.starts_with("default-src 'none'"));
+    nosniff = nosniff || (name == "X-Content-Type-Options" && value == "nosniff");
+  }
+  EXPECT_TRUE(csp && nosniff);
+}
+
+}  // namespace
+}  // namespace hpc
