@@ -6,6 +6,7 @@
 
 #include "manager/ssh/agent_socket.h"
 #include "manager/ssh/ssh_key_file.h"
+#include "manager/ssh/ssh_repeat.h"
 
 namespace hpc {
 namespace {
@@ -40,7 +41,7 @@ SshAuthenticator::SshAuthenticator(ssh_session session, const SshConfig& config,
       attempt_(attempt) {}
 
 Status SshAuthenticator::run() {
-  Step step = step_of(ssh_userauth_none(session_, nullptr));
+  Step step = step_of(call([this] { return ssh_userauth_none(session_, nullptr); }));
   for (int i = 0; i < kPartialStepsMax && step != Step::kDone; ++i) {
     if (step == Step::kLost) return tl::unexpected(lost_error());
     if (const auto tried = try_methods(step); !tried) return tried;
@@ -100,7 +101,7 @@ SshAuthenticator::Step SshAuthenticator::agent_keys() {
   AgentSocket agent(session_, config_.agent_socket, attempt_);
   if (!agent.connected()) return Step::kRefused;
   tried_.emplace_back("the keys of ssh-agent");
-  return step_of(ssh_userauth_agent(session_, nullptr));
+  return step_of(call([this] { return ssh_userauth_agent(session_, nullptr); }));
 }
 
 SshAuthenticator::Step SshAuthenticator::key_file(const std::string& path, bool is_explicit) {
@@ -131,7 +132,8 @@ SshAuthenticator::Step SshAuthenticator::offer(const std::string& path, ssh_key 
                                                ssh_key certificate) {
   tried_.push_back(certificate != nullptr ? path + " with its certificate" : path);
   if (public_key != nullptr) {
-    const Step step = step_of(ssh_userauth_try_publickey(session_, nullptr, public_key));
+    const Step step =
+        step_of(call([&] { return ssh_userauth_try_publickey(session_, nullptr, public_key); }));
     if (step != Step::kDone) return step;
   }
   return sign(path, certificate);
@@ -146,7 +148,7 @@ SshAuthenticator::Step SshAuthenticator::sign(const std::string& path, ssh_key c
   if (certificate != nullptr && ssh_pki_copy_cert_to_privkey(certificate, key->get()) != SSH_OK) {
     return Step::kRefused;
   }
-  return step_of(ssh_userauth_publickey(session_, nullptr, key->get()));
+  return step_of(call([&] { return ssh_userauth_publickey(session_, nullptr, key->get()); }));
 }
 
 SshAuthenticator::Step SshAuthenticator::keyboard_interactive() {
@@ -160,7 +162,8 @@ SshAuthenticator::Step SshAuthenticator::keyboard_interactive() {
 }
 
 SshAuthenticator::Step SshAuthenticator::answer_questions(bool& asked) {
-  int rc = ssh_userauth_kbdint(session_, nullptr, nullptr);
+  const auto exchange = [this] { return ssh_userauth_kbdint(session_, nullptr, nullptr); };
+  int rc = call(exchange);
   for (int round = 0; rc == SSH_AUTH_INFO && round < kInteractiveRoundsMax; ++round) {
     const std::string intro = text_of(ssh_userauth_kbdint_getname(session_)) +
                               text_of(ssh_userauth_kbdint_getinstruction(session_));
@@ -177,7 +180,7 @@ SshAuthenticator::Step SshAuthenticator::answer_questions(bool& asked) {
       ssh_userauth_kbdint_setanswer(session_, static_cast<unsigned>(i), answer->c_str());
       wipe(*answer);
     }
-    rc = ssh_userauth_kbdint(session_, nullptr, nullptr);
+    rc = call(exchange);
   }
   return step_of(rc);
 }
@@ -188,10 +191,14 @@ SshAuthenticator::Step SshAuthenticator::password() {
     auto answer = prompter_.ask(login() + "'s password: ", /*echo=*/false);
     if (!answer) break;
     if (i == 0) tried_.emplace_back(kPassword);
-    step = step_of(ssh_userauth_password(session_, nullptr, answer->c_str()));
+    step = step_of(call([&] { return ssh_userauth_password(session_, nullptr, answer->c_str()); }));
     wipe(*answer);
   }
   return step;
+}
+
+int SshAuthenticator::call(const std::function<int()>& userauth) {
+  return repeat_ssh_call(session_, attempt_, SSH_AUTH_AGAIN, userauth);
 }
 
 SshAuthenticator::Step SshAuthenticator::step_of(int rc) {
@@ -203,10 +210,8 @@ SshAuthenticator::Step SshAuthenticator::step_of(int rc) {
     default:
       // An error of one key (an agent that fails to sign) is no reason to stop while the server
       // still listens.
-      return ssh_is_connected(session_) != 0 &&
-                     (ssh_get_status(session_) & (SSH_CLOSED | SSH_CLOSED_ERROR)) == 0
-                 ? Step::kRefused
-                 : Step::kLost;
+      if (attempt_.overdue() || attempt_.cancelled()) return Step::kLost;
+      return ssh_session_lives(session_) ? Step::kRefused : Step::kLost;
   }
 }
 

@@ -1,4 +1,6 @@
 #pragma once
+#include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -37,6 +39,7 @@ class SshAuthenticator {
   Step keyboard_interactive();
   Step answer_questions(bool& asked);
   Step password();
+  int call(const std::function<int()>& userauth);
   Step step_of(int rc);
   bool may_ask() const { return !config_.batch_mode; }
   bool server_takes(unsigned method) const;

@@ -4,6 +4,7 @@
 
 #include "manager/ssh/host_key_check.h"
 #include "manager/ssh/ssh_auth.h"
+#include "manager/ssh/ssh_repeat.h"
 #include "manager/ssh/tcp_dial.h"
 
 namespace hpc {
@@ -14,12 +15,10 @@ constexpr const char* kCiphers =
     "aes128-gcm@openssh.com,aes256-gcm@openssh.com,chacha20-poly1305@openssh.com,"
     "aes256-ctr,aes192-ctr,aes128-ctr";
 
-bool set_options(ssh_session session, const SshHop& hop, int fd, const std::string& algorithms,
-                 std::uint64_t timeout_ms) {
+bool set_options(ssh_session session, const SshHop& hop, int fd, const std::string& algorithms) {
   const auto& config = hop.config;
   const bool no = false;
   const unsigned port = config.port;
-  const long timeout_s = static_cast<long>(timeout_ms / 1000 + 1);  // the attempt cuts exactly
   const auto text = [session](ssh_options_e option, const char* value) {
     return ssh_options_set(session, option, value) == SSH_OK;
   };
@@ -28,7 +27,6 @@ bool set_options(ssh_session session, const SshHop& hop, int fd, const std::stri
          text(SSH_OPTIONS_HOST, config.hostname.c_str()) &&
          text(SSH_OPTIONS_USER, config.user.c_str()) &&
          ssh_options_set(session, SSH_OPTIONS_PORT, &port) == SSH_OK &&
-         ssh_options_set(session, SSH_OPTIONS_TIMEOUT, &timeout_s) == SSH_OK &&
          text(SSH_OPTIONS_KNOWNHOSTS, "/dev/null") &&
          text(SSH_OPTIONS_GLOBAL_KNOWNHOSTS, "/dev/null") &&
          text(SSH_OPTIONS_CIPHERS_C_S, kCiphers) && text(SSH_OPTIONS_CIPHERS_S_C, kCiphers) &&
@@ -76,9 +74,8 @@ Result<SshSessionPtr> open_ssh_session(const SshHop& hop, UniqueFd fd, AttemptPr
     fd = std::move(*dialled);
   }
   SshSessionPtr session(ssh_new());
-  if (!session ||
-      !set_options(session.get(), hop, fd.get(), host_key_algorithms(records->files, records->name),
-                   options.key_exchange_timeout_ms)) {
+  if (!session || !set_options(session.get(), hop, fd.get(),
+                               host_key_algorithms(records->files, records->name))) {
     return fail(Errc::kSystem, "ssh.connect",
                 "cannot set up a session: " +
                     (session ? ssh_error_text(session.get()) : std::string("out of memory")));
@@ -86,7 +83,9 @@ Result<SshSessionPtr> open_ssh_session(const SshHop& hop, UniqueFd fd, AttemptPr
   const Watched watched(attempt, fd.get());
   attempt.begin("the key exchange", options.key_exchange_timeout_ms);
   fd.release();  // the session's from here on
-  const int rc = ssh_connect(session.get());
+  ssh_set_blocking(session.get(), 0);
+  const int rc = repeat_ssh_call(session.get(), attempt, SSH_AGAIN,
+                                 [&session] { return ssh_connect(session.get()); });
   attempt.end();
   if (rc != SSH_OK) return tl::unexpected(exchange_error(hop, session.get(), attempt));
   if (auto known = check_host_key(session.get(), hop.config, *records, prompter); !known) {

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "manager/ssh/ssh_limits.h"
+#include "manager/ssh/ssh_repeat.h"
 
 namespace hpc {
 namespace {
@@ -121,10 +122,7 @@ void SshLink::receive() {
 // Looks after every step, because libssh learns of the end of a connection in any of its calls.
 bool SshLink::healthy() {
   if (dead_) return false;
-  if ((ssh_get_status(session_.get()) & (SSH_CLOSED | SSH_CLOSED_ERROR)) == 0 &&
-      ssh_is_connected(session_.get()) != 0) {
-    return true;
-  }
+  if (ssh_session_lives(session_.get())) return true;
   kill({Errc::kSsh, "ssh", "the connection ended: " + ssh_error_text(session_.get())});
   return false;
 }
