@@ -1,0 +1,347 @@
+#include "manager/gateway/connect_gateway.h"
+
+#include <gtest/gtest.h>
+
+#include <optional>
+#include <ostream>
+#include <string>
+
+#include "common/loop.h"
+#include "manager/gateway/edge_policy.h"
+#include "manager/session/tunnel.h"
+
+namespace hpc {
+namespace {
+
+const std::string kToken(64, '7');
+
+struct FakeOwner final : PeerOwner {
+  Result<bool> peer_belongs_to(const SocketAddress&, const SocketAddress&, std::uint32_t) override {
+    ++asked;
+    return answer;
+  }
+  Result<bool> answer = true;
+  int asked = 0;
+};
+
+struct FakeTunnel final : TunnelView {
+  bool ready() const override { return up; }
+  const std::optional<JobRecord>& record() const override { return found; }
+  const std::string& trouble() const override { return why_down; }
+  std::string destination() const override { return "login01 as alice"; }
+  bool up = true;
+  std::optional<JobRecord> found;
+  std::string why_down;
+};
+
+struct NoConnector final : Connector {
+  std::unique_ptr<Pending> connect(const std::string&, ConnectDone) override { return nullptr; }
+};
+
+RequestHead request(const std::string& method, const std::string& target) {
+  RequestHead head;
+  head.method = method;
+  head.target = target;
+  head.host = "127.0.0.1:9000";
+  head.fields.add("Host", head.host);
+  return head;
+}
+
+std::optional<std::string> field_of(const LocalAnswer& answer, std::string_view name) {
+  for (const auto& [key, value] : answer.fields) {
+    if (equals_ignoring_case(key, name)) return value;
+  }
+  return std::nullopt;
+}
+
+struct ConnectGatewayTest : ::testing::Test {
+  ConnectGatewayTest() {
+    JobRecord record;
+    record.host = "c1";
+    record.slurm_node = "c1";
+    record.job_id = "4711";
+    record.token = kToken;
+    record.program_version = "0.1.0";
+    tunnel.found = record;
+    client.peer_address = client.local_address = "127.0.0.1";
+    client.loopback = true;
+  }
+  LocalAnswer answer(const RequestHead& head) {
+    auto decision = gateway.on_request(head, client);
+    auto* local = std::get_if<LocalAnswer>(&decision);
+    EXPECT_NE(local, nullptr) << head.target;
+    return local != nullptr ? std::move(*local) : LocalAnswer{};
+  }
+  std::optional<Forward> forwarded(const RequestHead& head) {
+    auto decision = gateway.on_request(head, client);
+    auto* forward = std::get_if<Forward>(&decision);
+    if (forward == nullptr) return std::nullopt;
+    return std::move(*forward);
+  }
+
+  Loop loop;
+  NoConnector connector;
+  UpstreamPool pool{loop, connector};
+  FakeTunnel tunnel;
+  FakeOwner owner;
+  std::string logged;
+  Log log{LogLevel::kDebug, LogFormat::kText, [this](auto line) { logged += line; }};
+  std::unique_ptr<BrowserAccess> access = make_uid_access(owner, 1000);
+  ConnectGateway gateway{*access, pool, tunnel, 9000, log};
+  ClientInfo client;
+};
+
+TEST_F(ConnectGatewayTest, EverythingOfHpcProxyGoesOn) {
+  for (const char* target : {"/port/5500/", "/port/5500", "/absport/1/x?y", "/status", "/ports",
+                             "/healthz", "/app/", "/anything", "/.hpc-proxyx", "*"}) {
+    const auto forward = forwarded(request("GET", target));
+    ASSERT_TRUE(forward.has_value()) << target;
+    EXPECT_EQ(forward->target, target) << "byte for byte";
+    EXPECT_EQ(forward->pool, &pool);
+  }
+  EXPECT_TRUE(client.authenticated);
+}
+
+TEST_F(ConnectGatewayTest, WhatIsBetweenOurProgramsDoesNot) {
+  for (const char* target : {"/.hpc-proxy/hello?nonce=1", "/.hpc-proxy", "/.hpc-proxy?x",
+                             "/.hpc-manager/open?key=1", "/.hpc-proxy/"}) {
+    EXPECT_EQ(answer(request("GET", target)).status, 404) << target;
+  }
+}
+
+TEST_F(ConnectGatewayTest, OnlyWhatMayBeRepeatedWaits) {
+  const auto key = [&](const RequestHead& head) { return forwarded(head)->key; };
+  for (const char* method : {"GET", "HEAD", "OPTIONS"}) {
+    EXPECT_EQ(key(request(method, "/port/1/")), Tunnel::kMayWait) << method;
+  }
+  for (const char* method : {"POST", "PUT", "DELETE", "PATCH", "PROPFIND"}) {
+    EXPECT_EQ(key(request(method, "/port/1/")), Tunnel::kAtOnce) << method;
+  }
+  auto with_body = request("GET", "/port/1/");
+  with_body.framing.kind = BodyKind::kChunked;
+  EXPECT_EQ(key(with_body), Tunnel::kAtOnce);
+  auto upgrade = request("GET", "/port/1/ws");
+  upgrade.websocket_upgrade = true;
+  EXPECT_EQ(key(upgrade), Tunnel::kAtOnce);
+}
+
+TEST_F(ConnectGatewayTest, AStrangerGetsTheSameWhateverIsAsked) {
+  owner.answer = false;
+  const auto first = answer(request("GET", "/port/5500/"));
+  EXPECT_EQ(first.status, 401);
+  EXPECT_TRUE(field_of(first, "WWW-Authenticate").has_value());
+  auto evil = request("GET", "/.hpc-proxy/hello");
+  evil.fields.add("Sec-Fetch-Site", "cross-site");
+  EXPECT_EQ(answer(evil).status, 401);
+  EXPECT_EQ(answer(request("GET", "/")).body, first.body);
+  EXPECT_FALSE(client.authenticated);
+  EXPECT_EQ(owner.asked, 1) << "a connection does not change its owner";
+}
+
+TEST_F(ConnectGatewayTest, NoAnswerOfTheKernelMeansNo) {
+  owner.answer = fail(Errc::kSystem, "netlink", "denied");
+  EXPECT_EQ(answer(request("GET", "/")).status, 401);
+}
+
+TEST_F(ConnectGatewayTest, NotOverLoopbackMeansNo) {
+  client.loopback = false;
+  EXPECT_EQ(answer(request("GET", "/")).status, 401);
+  EXPECT_EQ(owner.asked, 0);
+}
+
+TEST_F(ConnectGatewayTest, AnotherSitesRequestIsRefused) {
+  auto head = request("GET", "/port/5500/");
+  head.fields.add("Sec-Fetch-Site", "cross-site");
+  EXPECT_EQ(answer(head).status, 403);
+  auto rebinding = request("GET", "/port/5500/");
+  rebinding.host = "evil.example";
+  EXPECT_EQ(answer(rebinding).status, 403);
+}
+
+TEST_F(ConnectGatewayTest, TheStartPageSaysWhatIsConnectedEscaped) {
+  tunnel.found->job_end = "2026-11-21T08:00:00Z";
+  auto page = answer(request("GET", "/?x"));
+  EXPECT_EQ(page.status, 200);
+  EXPECT_NE(page.body.find("job 4711 on c1"), std::string::npos) << page.body;
+  EXPECT_EQ(page.body.find("http-equiv"), std::string::npos);
+  tunnel.up = false;
+  tunnel.why_down = "<script>";
+  page = answer(request("HEAD", "/"));
+  EXPECT_NE(page.body.find("&lt;script&gt;"), std::string::npos);
+  EXPECT_NE(page.body.find("http-equiv"), std::string::npos) << "goes on by itself";
+  EXPECT_EQ(answer(request("POST", "/")).status, 405);
+}
+
+TEST_F(ConnectGatewayTest, TheQueryIsNeverLogged) {
+  answer(request("GET", "/?secret=1"));
+  EXPECT_NE(logged, "");
+  EXPECT_EQ(logged.find("secret"), std::string::npos) << logged;
+}
+
+TEST_F(ConnectGatewayTest, RefusalsOfTheEngineAreProblems) {
+  const auto refusal = gateway.on_refusal(503, "too many connections");
+  EXPECT_EQ(refusal.status, 503);
+  EXPECT_TRUE(refusal.close);
+  EXPECT_EQ(field_of(refusal, "Retry-After"), "2");
+  EXPECT_EQ(field_of(refusal, "Content-Type"), "application/problem+json");
+}
+
+struct EdgePolicyTest : ConnectGatewayTest {
+  std::string request_fields(const RequestHead& head) {
+    const auto policy = make_edge_policy(head, client, tunnel);
+    std::string text;
+    HeadWriter out(text);
+    policy->write_request_fields(head, HopFields(head.fields), out);
+    return text;
+  }
+};
+
+TEST_F(EdgePolicyTest, OurViewReplacesTheClients) {
+  auto head = request("GET", "/port/5500/x");
+  head.fields.add("X-Forwarded-For", "6.6.6.6");
+  head.fields.add("x-forwarded-prefix", "/evil");
+  head.fields.add("X_Forwarded_Host", "evil");
+  head.fields.add("Forwarded", "for=6.6.6.6");
+  head.fields.add("X-HPC-Proxy-Token", std::string(64, '0'));
+  head.fields.add("X-HPC-Anything", "1");
+  head.fields.add("Cookie", "hpc-manager-9000=secret; a=1");
+  head.fields.add("Origin", "http://127.0.0.1:9000");
+  head.fields.add("Referer", "http://127.0.0.1:9000/port/5500/");
+  head.fields.add("Authorization", "Bearer app");
+  head.fields.add("Connection", "keep-alive, Authorization");
+  head.fields.add("Keep-Alive", "timeout=5");
+  EXPECT_EQ(request_fields(head),
+            "Host: 127.0.0.1:9000\r\n"
+            "Cookie: a=1\r\n"
+            "Origin: http://127.0.0.1:9000\r\n"
+            "Referer: http://127.0.0.1:9000/port/5500/\r\n"
+            "Authorization: Bearer app\r\n"
+            "X-Forwarded-For: 127.0.0.1\r\n"
+            "X-Forwarded-Host: 127.0.0.1:9000\r\n"
+            "X-Forwarded-Proto: http\r\n"
+            "X-Forwarded-Prefix: /port/5500\r\n"
+            "X-HPC-Proxy-Token: " +
+                kToken + "\r\n");
+}
+
+TEST_F(EdgePolicyTest, TheTokenIsThatOfTheProxyThatTakesTheRequest) {
+  const auto head = request("GET", "/port/5500/");
+  const auto policy = make_edge_policy(head, client, tunnel);
+  tunnel.found->token = std::string(64, '8');  // moved while the request waited
+  std::string text;
+  HeadWriter out(text);
+  policy->write_request_fields(head, HopFields(head.fields), out);
+  EXPECT_NE(text.find(std::string(64, '8')), std::string::npos);
+}
+
+TEST_F(EdgePolicyTest, AnswersLoseOnlyWhatReachesBeyondTheApp) {
+  const auto policy = make_edge_policy(request("GET", "/port/5500/"), client, tunnel);
+  ResponseHead head;
+  head.status = 200;
+  for (const auto& [name, value] : std::initializer_list<std::pair<const char*, const char*>>{
+           {"Content-Type", "text/html"},
+           {"Location", "http://localhost:5500/"},
+           {"Set-Cookie", "app=1; Path=/"},
+           {"Set-Cookie", "hpc-manager-9000=evil"},
+           {"strict-transport-security", "max-age=1"},
+           {"Alt-Svc", "h3"},
+           {"Clear-Site-Data", "*"},
+           {"NEL", "{}"},
+           {"Connection", "keep-alive"},
+           {"Transfer-Encoding", "chunked"}}) {
+    head.fields.add(name, value);
+  }
+  std::string text;
+  HeadWriter out(text);
+  policy->write_response_fields(head, HopFields(head.fields), out);
+  EXPECT_EQ(text,
+            "Content-Type: text/html\r\nLocation: http://localhost:5500/\r\n"
+            "Set-Cookie: app=1; Path=/\r\n");
+}
+
+TEST_F(EdgePolicyTest, TunnelDownIsAPageForPeopleAndAProblemForPrograms) {
+  tunnel.up = false;
+  tunnel.why_down = "the SSH connection was lost";
+  const Error down{Errc::kUnavailable, "tunnel", tunnel.why_down};
+  auto head = request("GET", "/port/5500/");
+  auto problem = make_edge_policy(head, client, tunnel)->on_upstream_failed(down);
+  EXPECT_EQ(problem.status, 503);
+  EXPECT_EQ(field_of(problem, "Retry-After"), "2");
+  EXPECT_EQ(field_of(problem, "Content-Type"), "application/problem+json");
+  head.fields.add("Sec-Fetch-Mode", "navigate");
+  auto page = make_edge_policy(head, client, tunnel)->on_upstream_failed(down);
+  EXPECT_EQ(page.status, 503);
+  EXPECT_NE(page.body.find("the SSH connection was lost"), std::string::npos);
+  EXPECT_NE(page.body.find("http-equiv"), std::string::npos);
+  const auto died = make_edge_policy(head, client, tunnel)
+                        ->on_upstream_failed({Errc::kNetwork, "channel", "reset"});
+  EXPECT_EQ(died.status, 502);
+}
+
+struct PrefixCase {
+  const char* target;
+  const char* prefix;
+};
+
+TEST(AppPrefixTest, IsWhatTheBrowserPutInFront) {
+  for (const auto& [target, prefix] :
+       std::initializer_list<PrefixCase>{{"/port/5500/x", "/port/5500"},
+                                         {"/port/5500?q", "/port/5500"},
+                                         {"/absport/1/", "/absport/1"},
+                                         {"/app/x", "/app"},
+                                         {"/app", "/app"},
+                                         {"/absapp?x", "/absapp"},
+                                         {"/apps/x", ""},
+                                         {"/status", ""},
+                                         {"/port/05500/", ""},
+                                         {"/", ""}}) {
+    EXPECT_EQ(app_prefix(target), prefix) << target;
+  }
+}
+
+struct UrlAccessTest : ::testing::Test {
+  std::unique_ptr<BrowserAccess> access = make_url_access(9000);
+  ClientInfo client;
+};
+
+TEST_F(UrlAccessTest, TheUrlWorksOnceAndItsCookieFromThenOn) {
+  const auto entry = request("GET", access->entry_path());
+  EXPECT_EQ(access->decide(entry, client), Verdict::kStranger);
+  const auto answer = access->redeem(entry);
+  ASSERT_TRUE(answer.has_value());
+  EXPECT_EQ(answer->status, 303);
+  EXPECT_EQ(field_of(*answer, "Location"), "/");
+  const auto cookie = field_of(*answer, "Set-Cookie").value_or("");
+  EXPECT_EQ(cookie.rfind("hpc-manager-9000=", 0), 0U);
+  EXPECT_NE(cookie.find("; HttpOnly; SameSite=Lax"), std::string::npos);
+  EXPECT_FALSE(access->redeem(entry).has_value());
+
+  auto head = request("GET", "/");
+  head.fields.add("Cookie", "a=1; hpc-manager-9000=wrong; " + cookie.substr(0, cookie.find(';')));
+  EXPECT_EQ(access->decide(head, client), Verdict::kWelcome);
+  head.fields.add("Sec-Fetch-Site", "cross-site");
+  EXPECT_EQ(access->decide(head, client), Verdict::kCrossSite);
+}
+
+TEST_F(UrlAccessTest, OnlyTheWholeRightKeyIsTaken) {
+  const auto path = access->entry_path();
+  EXPECT_FALSE(access->redeem(request("POST", path)).has_value());
+  EXPECT_FALSE(access->redeem(request("GET", path.substr(0, path.size() - 1))).has_value());
+  EXPECT_FALSE(access->redeem(request("GET", path + "0")).has_value());
+  auto rebinding = request("GET", path);
+  rebinding.host = "evil.example";
+  EXPECT_FALSE(access->redeem(rebinding).has_value());
+  EXPECT_TRUE(access->redeem(request("GET", path)).has_value()) << "none of these used it up";
+}
+
+TEST_F(UrlAccessTest, NoCookieOfAnotherPortCounts) {
+  const auto answer = access->redeem(request("GET", access->entry_path()));
+  const auto cookie = field_of(*answer, "Set-Cookie").value_or("");
+  auto head = request("GET", "/");
+  const auto value = cookie.substr(17, 64);
+  head.fields.add("Cookie", "hpc-manager-9001=" + value);
+  EXPECT_EQ(access->decide(head, client), Verdict::kStranger);
+}
+
+}  // namespace
+}  // namespace hpc
