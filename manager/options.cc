@@ -57,6 +57,15 @@ bool is_plain(std::string_view text) {
   });
 }
 
+// Like CLI::IsMember, whose words would stand in the help a second time.
+CLI::Validator one_of(std::string first, std::string second) {
+  return {[first = std::move(first), second = std::move(second)](const std::string& word) {
+            if (word == first || word == second) return std::string();
+            return "'" + word + "' is neither " + first + " nor " + second;
+          },
+          ""};
+}
+
 CLI::App* add_connect(CLI::App& app, RawConnect& raw) {
   auto* connect = app.add_subcommand(
       "connect", "Bring the ports of your job's node to http://127.0.0.1:9000/ on this machine");
@@ -80,11 +89,11 @@ CLI::App* add_connect(CLI::App& app, RawConnect& raw) {
        "FILE");
   text("--access", raw.access, "HPC_MANAGER_ACCESS",
        "who may use the local port: your own processes, or who opens the one-time URL", "uid|url")
-      ->check(CLI::IsMember({"uid", "url"}))
+      ->check(one_of("uid", "url"))
       ->capture_default_str();
   text("--log-format", raw.log_format, "HPC_MANAGER_LOG_FORMAT", "of what is said on stderr",
        "text|json")
-      ->check(CLI::IsMember({"text", "json"}))
+      ->check(one_of("text", "json"))
       ->capture_default_str();
   const auto flag = [&](const char* name, bool& value, const char* environment, const char* help) {
     connect->add_flag(name, value, help)->envname(environment);
@@ -180,7 +189,7 @@ Result<CommandLine> parse_command_line(const std::vector<std::string>& arguments
   } catch (const CLI::CallForVersion& version) {
     return PrintText{std::string(version.what()) + "\n"};
   } catch (const CLI::CallForHelp&) {
-    return PrintText{(connect->parsed() ? connect : &app)->help()};
+    return PrintText{app.help()};
   } catch (const CLI::ParseError& error) {
     return usage(std::string(error.what()) + "; see hpc-manager connect --help");
   }
