@@ -1,5 +1,6 @@
 #include "manager/session/discovery.h"
 
+#include <algorithm>
 #include <charconv>
 
 namespace hpc {
@@ -65,6 +66,14 @@ bool starts(std::string_view line, std::string_view prefix) {
   return line.substr(0, prefix.size()) == prefix;
 }
 
+// Text of the far end that is shown on the user's terminal: an escape sequence must not get there.
+std::string printable(std::string_view text) {
+  std::string out(text.substr(0, kSlurmErrorBytesMax));
+  std::replace_if(
+      out.begin(), out.end(), [](char c) { return c < ' ' || c > '~'; }, '?');
+  return out;
+}
+
 // Collects the lines of a report; `uid` is optional until it was seen.
 class ReportReader {
  public:
@@ -106,7 +115,7 @@ class ReportReader {
 
   void squeue_line(std::string_view line) {
     if (report_.slurm == SlurmAnswer::kFailed) {
-      if (report_.slurm_error.empty()) report_.slurm_error = line.substr(0, kSlurmErrorBytesMax);
+      if (report_.slurm_error.empty()) report_.slurm_error = printable(line);
       return;
     }
     RunningJob job;

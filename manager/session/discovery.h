@@ -38,7 +38,7 @@ struct DiscoveryReport {
   std::string host;  // of the machine the script ran on
   std::uint32_t uid = 0;
   SlurmAnswer slurm = SlurmAnswer::kAbsent;
-  std::string slurm_error;  // with kFailed: squeue's first line, at most 200 bytes, as it came
+  std::string slurm_error;  // with kFailed: squeue's first line, at most 200 bytes, all printable
   std::vector<RunningJob> jobs;
   bool has_directory = false;  // ~/.hpc-proxy/jobs exists and is readable
   struct RecordFile {

@@ -1,6 +1,4 @@
 #pragma once
-#include <gtest/gtest.h>
-
 #include <sstream>
 #include <string>
 #include <string_view>
@@ -138,16 +136,16 @@ inline Parsed parse_in_two(const ParseProbe::Options& options, std::string_view 
   return probe.end();
 }
 
-/// Whole, byte by byte and cut at every point: the same reading each time, which is returned.
-inline Parsed parse_every_way(const ParseProbe::Options& options, std::string_view bytes) {
-  auto whole = parse_whole(options, bytes);
-  EXPECT_EQ(parse_in_steps(options, bytes, 1).text(), whole.text());
-  for (std::size_t cut = 1; cut < bytes.size(); ++cut) {
-    const auto halves = parse_in_two(options, bytes.substr(0, cut), bytes.substr(cut));
-    EXPECT_EQ(halves.text(), whole.text()) << "cut at " << cut;
-    if (halves.text() != whole.text()) break;
+/// In pieces of cuts.next() bytes.
+template <class Cuts>
+Parsed parse_in_cuts(const ParseProbe::Options& options, std::string_view bytes, Cuts& cuts) {
+  ParseProbe probe(options);
+  while (!bytes.empty()) {
+    const auto piece = bytes.substr(0, cuts.next());
+    probe.feed(piece);
+    bytes.remove_prefix(piece.size());
   }
-  return whole;
+  return probe.end();
 }
 
 inline std::string repeat(std::string_view text, std::size_t times) {

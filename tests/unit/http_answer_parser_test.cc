@@ -4,7 +4,7 @@
 #include <string>
 
 #include "common/http_parser.h"
-#include "tests/support/parse_probe.h"
+#include "tests/support/parse_every_way.h"
 
 namespace hpc {
 namespace {

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "tests/support/parse_probe.h"
+#include "tests/support/parse_every_way.h"
 
 namespace hpc {
 namespace {
