@@ -19,7 +19,8 @@ HttpConnection::HttpConnection(HttpServer& server, std::unique_ptr<Stream> strea
       parser_(HttpParser::Kind::kRequest, server.options_.limits, *this),
       timer_(server.loop_, [this] { on_deadline(); }) {
   ++server_.stats_.open_connections;
-  ++server_.stats_.unauthenticated_connections;
+  counted_unauthenticated_ = info_.peer_is_ours != 1;
+  if (counted_unauthenticated_) ++server_.stats_.unauthenticated_connections;
 }
 
 HttpConnection::~HttpConnection() {
@@ -31,6 +32,7 @@ HttpConnection::~HttpConnection() {
 
 void HttpConnection::start() {
   set_deadline(Deadline::kFirstAnswer, server_.options_.unauthenticated_ms);
+  set_deadline_after_read();
   stream_->start(*this);
 }
 

@@ -69,13 +69,15 @@ struct ClientInfo {
   std::string local_address;
   std::uint16_t local_port = 0;
   bool loopback = false;  // both ends are loopback addresses
-  bool authenticated =
-      false;  // set by the handler once a request was let in; see max_unauthenticated
+  // Set by the handler once a request was let in; see unauthenticated_max.
+  bool authenticated = false;
   // The last answer was our hello: the client, now sure of us, may send its first request over the
   // same connection, within idle_timeout_ms. Set and cleared by the handler.
   bool greeted = false;
   // Cached answer of the kernel: does the peer's end of this connection belong to our uid? A
   // connection does not change its owner, so one question is enough. -1 not asked, 0 no, 1 yes.
+  // Known to be 1 at adopt(): the connection never counts as unauthenticated, so that a burst of
+  // the user's own does not meet the limit that is there for strangers.
   int peer_is_ours = -1;
 };
 

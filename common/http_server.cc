@@ -34,8 +34,10 @@ HttpServer::~HttpServer() = default;
 
 void HttpServer::adopt(std::unique_ptr<Stream> stream, ClientInfo info) {
   ++stats_.connections_accepted;
-  const bool full = stats_.open_connections >= options_.connections_max ||
-                    stats_.unauthenticated_connections >= options_.unauthenticated_max;
+  const bool stranger = info.peer_is_ours != 1;
+  const bool full =
+      stats_.open_connections >= options_.connections_max ||
+      (stranger && stats_.unauthenticated_connections >= options_.unauthenticated_max);
   if (full) ++stats_.connections_refused;
   if (full && stats_.open_connections >= options_.connections_max + kRefusedMax) {
     return loop_.defer_delete(std::move(stream));

@@ -94,6 +94,7 @@ void ConnectCommand::watch_signals() {
 
 void ConnectCommand::accept(std::unique_ptr<TcpStream> stream) {
   auto info = client_info(*stream);
+  access_->look_at(info);
   server_->adopt(std::move(stream), std::move(info));
 }
 

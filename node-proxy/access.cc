@@ -17,6 +17,10 @@ Access::Verdict Access::decide(const RequestHead& head, ClientInfo& client) cons
   return passes_cross_site_rule(head, OwnNames{}) ? Verdict::kSameUser : Verdict::kCrossSite;
 }
 
+void Access::look_at(ClientInfo& client) const {
+  if (!require_token_) is_same_user(client);
+}
+
 bool Access::holds_token(const RequestHead& head) const {
   const auto given = head.fields.find(kTokenField);
   return given && head.fields.count(kTokenField) == 1 && equal_in_constant_time(*given, token_);

@@ -22,6 +22,8 @@ class Access {
 
   /// Asks the kernel at most once per connection (client.peer_is_ours).
   Verdict decide(const RequestHead& head, ClientInfo& client) const;
+  /// The same question ahead of the first request, where its answer can let somebody in.
+  void look_at(ClientInfo& client) const;
 
  private:
   bool holds_token(const RequestHead& head) const;

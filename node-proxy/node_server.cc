@@ -115,8 +115,9 @@ Status NodeServer::listen() {
   watch_signals();
   auto listeners =
       listen_on(loop_, options_.host, options_.port, [this](std::unique_ptr<TcpStream> stream) {
-        const ClientInfo info = client_info(*stream);
-        server_->adopt(std::move(stream), info);
+        ClientInfo info = client_info(*stream);
+        access_.look_at(info);
+        server_->adopt(std::move(stream), std::move(info));
       });
   if (!listeners) return tl::unexpected<Error>(listeners.error());
   listeners_ = std::move(*listeners);

@@ -22,6 +22,7 @@ class UidAccess final : public BrowserAccess {
   Verdict decide(const RequestHead& head, ClientInfo& client) override {
     return is_ours(client) ? welcome_unless_cross_site(head) : Verdict::kStranger;
   }
+  void look_at(ClientInfo& client) override { is_ours(client); }
   std::optional<LocalAnswer> redeem(const RequestHead&) override { return std::nullopt; }
   std::string entry_path() const override { return "/"; }
   std::string_view advice() const override {

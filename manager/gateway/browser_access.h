@@ -18,6 +18,8 @@ class BrowserAccess {
  public:
   virtual ~BrowserAccess() = default;
   virtual Verdict decide(const RequestHead& head, ClientInfo& client) = 0;
+  /// Fills in what can be known ahead of the first request (client.peer_is_ours).
+  virtual void look_at(ClientInfo&) {}
   /// An answer of its own to this request (the one-time URL); nothing: go on with decide().
   virtual std::optional<LocalAnswer> redeem(const RequestHead& head) = 0;
   /// The path to print behind http://127.0.0.1:PORT.

@@ -135,6 +135,25 @@ TEST_F(HttpServerTest, UnauthenticatedConnectionsAreLimited) {
   EXPECT_EQ(fourth->written, "") << "the first one was let in and counts no more";
 }
 
+TEST_F(HttpServerTest, OnesOwnConnectionsAreNoStrangers) {
+  options.unauthenticated_max = 1;
+  options.unauthenticated_ms = 1;
+  start_server();
+  FakeStream* own = nullptr;
+  for (int i = 0; i < 3; ++i) {
+    auto stream = std::make_unique<FakeStream>();
+    own = stream.get();
+    ClientInfo info;
+    info.peer_is_ours = 1;
+    server->adopt(std::move(stream), info);
+  }
+  EXPECT_EQ(own->written, "");
+  EXPECT_EQ(server->stats().unauthenticated_connections, 0U);
+  auto* stranger = connect();
+  ASSERT_TRUE(wait_for([&] { return stranger->half_closed; }));
+  EXPECT_FALSE(own->half_closed);
+}
+
 TEST_F(HttpServerTest, ConnectionsAreLimited) {
   options.connections_max = 2;
   connect()->deliver(get("/local"));
