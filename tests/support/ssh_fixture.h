@@ -82,7 +82,14 @@ struct SshFixture : ::testing::Test {
     return std::move(*result);
   }
 
-  bool wait(const std::function<bool()>& done) { return run_until(loop, done); }
+  /// For conditions outside the loop too: looks again every few milliseconds.
+  bool wait(const std::function<bool()>& done) {
+    Timer tick(loop, [] {});
+    return run_until(loop, [&] {
+      if (!tick.active()) tick.start(5);
+      return done();
+    });
+  }
 
   Loop loop;
   ScriptedPrompter prompter;

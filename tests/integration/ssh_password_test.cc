@@ -1,0 +1,84 @@
+// Passwords and one-time codes, against a server of libssh's.
+#include <gmock/gmock.h>
+
+#include "tests/support/password_server.h"
+#include "tests/support/ssh_fixture.h"
+
+namespace hpc {
+namespace {
+
+using ::testing::HasSubstr;
+
+struct SshPasswordTest : SshFixture {
+  SshTarget target_of(const PasswordServer& server) {
+    write_file(folder.path("known_hosts"), server.known_hosts_line());
+    SshTarget target;
+    target.host = "127.0.0.1";
+    target.user = "alice";
+    target.port = static_cast<std::uint16_t>(server.port());
+    target.known_hosts = folder.path("known_hosts");
+    write_file(folder.path("config"),
+               "Host *\n  IdentityAgent none\n  IdentityFile none\n" + lines);
+    target.ssh_config = folder.path("config");
+    return target;
+  }
+  TemporaryFolder folder;
+  std::string lines;
+};
+
+TEST_F(SshPasswordTest, PasswordIsAskedUntilItIsRight) {
+  const PasswordServer server({.password = "s3cret", .code = ""});
+  prompter.answers = {"wrong", "s3cret"};
+  const auto connection = connect(target_of(server));
+  EXPECT_TRUE(connection) << describe(connection.error());
+  EXPECT_EQ(prompter.prompts, "alice@127.0.0.1's password: \nalice@127.0.0.1's password: \n");
+}
+
+TEST_F(SshPasswordTest, ThreeWrongPasswordsAreUnauthorized) {
+  const PasswordServer server({.password = "s3cret", .code = ""});
+  prompter.answers = {"a", "b", "c", "s3cret"};
+  const auto connection = connect(target_of(server));
+  ASSERT_FALSE(connection);
+  EXPECT_EQ(connection.error().code, Errc::kUnauthorized);
+  EXPECT_THAT(connection.error().detail, HasSubstr("it takes password"));
+  EXPECT_EQ(prompter.answers.size(), 1U);
+}
+
+TEST_F(SshPasswordTest, OneTimeCodeIsAskedWithTheServersWords) {
+  const PasswordServer server({.password = "", .code = "123456"});
+  prompter.answers = {"123456"};
+  const auto connection = connect(target_of(server));
+  EXPECT_TRUE(connection) << describe(connection.error());
+  EXPECT_THAT(prompter.prompts, HasSubstr("Look at your token"));
+  EXPECT_THAT(prompter.prompts, HasSubstr("(alice@127.0.0.1) Code: "));
+}
+
+TEST_F(SshPasswordTest, QuestionsComeBeforePasswordsUnlessConfigured) {
+  const PasswordServer server({.password = "s3cret", .code = "123456"});
+  lines = "  PreferredAuthentications password\n";
+  prompter.answers = {"s3cret"};
+  const auto connection = connect(target_of(server));
+  EXPECT_TRUE(connection) << describe(connection.error());
+  EXPECT_THAT(prompter.prompts, HasSubstr("password: "));
+}
+
+TEST_F(SshPasswordTest, NobodyToAskIsUnauthorizedAndSaysSo) {
+  const PasswordServer server({.password = "s3cret", .code = ""});
+  const auto connection = connect(target_of(server));
+  ASSERT_FALSE(connection);
+  EXPECT_EQ(connection.error().code, Errc::kUnauthorized);
+  EXPECT_THAT(connection.error().detail, HasSubstr("nobody to ask"));
+}
+
+TEST_F(SshPasswordTest, BatchModeNeverAsks) {
+  const PasswordServer server({.password = "s3cret", .code = "123456"});
+  lines = "  BatchMode yes\n";
+  prompter.answers = {"s3cret"};
+  const auto connection = connect(target_of(server));
+  ASSERT_FALSE(connection);
+  EXPECT_EQ(connection.error().code, Errc::kUnauthorized);
+  EXPECT_EQ(prompter.prompts, "");
+}
+
+}  // namespace
+}  // namespace hpc
