@@ -100,7 +100,6 @@ void HttpConnection::on_head() noexcept {
   const auto& head = parser_.request_head();
   auto decision = server_.handler_.on_request(head, info_);
   note_authenticated();
-  note_greeted();
   // Whoever has not been let in gets one answer (and one more after our hello).
   keep_ = head.keep_alive && (info_.authenticated || info_.greeted) && !server_.draining_;
   if (auto* local = std::get_if<LocalAnswer>(&decision)) {
@@ -121,13 +120,6 @@ void HttpConnection::on_body(Bytes bytes) noexcept {
 
 void HttpConnection::on_message_end() noexcept {
   if (exchange_) exchange_->request_end();
-}
-
-// A manager keeps greeted connections in stock for its next requests. Once only: greeting again and
-// again must not hold a place for ever.
-void HttpConnection::note_greeted() {
-  if (!info_.greeted || !counted_unauthenticated_ || std::exchange(greeted_before_, true)) return;
-  set_deadline(Deadline::kFirstAnswer, server_.options_.idle_timeout_ms);
 }
 
 void HttpConnection::note_authenticated() {

@@ -62,7 +62,6 @@ class HttpConnection final : private Stream::Listener,
   void hold(Bytes bytes);
   void continue_reading();
   void note_authenticated();
-  void note_greeted();
   void answer(const LocalAnswer& answer);
   void after_answer();
   void retire_exchange();
@@ -85,7 +84,6 @@ class HttpConnection final : private Stream::Listener,
   bool closing_ = false;   // our last byte is written; what still comes is thrown away
   bool client_ended_ = false;
   bool counted_unauthenticated_ = true;
-  bool greeted_before_ = false;
 };
 
 }  // namespace hpc

@@ -72,7 +72,7 @@ struct ClientInfo {
   // Set by the handler once a request was let in; see unauthenticated_max.
   bool authenticated = false;
   // The last answer was our hello: the client, now sure of us, may send its first request over the
-  // same connection, within idle_timeout_ms. Set and cleared by the handler.
+  // same connection, still within unauthenticated_ms. Set and cleared by the handler.
   bool greeted = false;
   // Cached answer of the kernel: does the peer's end of this connection belong to our uid? A
   // connection does not change its owner, so one question is enough. -1 not asked, 0 no, 1 yes.
