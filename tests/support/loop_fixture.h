@@ -11,11 +11,17 @@ namespace hpc {
 /// Turns `loop` until `done` holds. The bound is no assertion about speed: it only keeps a broken
 /// test from hanging.
 inline bool run_until(Loop& loop, const std::function<bool()>& done) {
-  constexpr std::uint64_t kGiveUpMs = 10'000;
-  bool gave_up = false;
-  Timer guard(loop, [&gave_up] { gave_up = true; });
-  guard.start(kGiveUpMs);
-  while (!done() && !gave_up) uv_run(loop.uv(), UV_RUN_ONCE);
+  constexpr int kGiveUpTicks = 2000;
+  constexpr std::uint64_t kTickMs = 5;  // a turn may make `done` true and then wait for nothing
+  int ticks = 0;
+  Timer* again = nullptr;
+  Timer tick(loop, [&] {
+    ++ticks;
+    again->start(kTickMs);
+  });
+  again = &tick;
+  tick.start(kTickMs);
+  while (!done() && ticks < kGiveUpTicks) uv_run(loop.uv(), UV_RUN_ONCE);
   return done();
 }
 
