@@ -81,27 +81,34 @@ SshAuthenticator::Step SshAuthenticator::method(const std::string& name) {
 }
 
 SshAuthenticator::Step SshAuthenticator::public_keys() {
-  for (const auto& path : explicit_keys_) {
-    const Step step = key_file(path, /*is_explicit=*/true);
-    if (step != Step::kRefused || fatal_) return step;
+  // A key that was named and is in the agent needs no passphrase.
+  Step step = explicit_keys_.empty() ? Step::kRefused : agent_keys(explicit_keys_, /*only=*/true);
+  if (step == Step::kRefused) step = key_files(explicit_keys_, /*is_explicit=*/true);
+  if (step == Step::kRefused && !fatal_) {
+    step = agent_keys(config_.identity_files, config_.identities_only);
   }
-  if (const Step step = agent_keys(); step != Step::kRefused) return step;
-  for (const auto& path : config_.identity_files) {
-    const bool done =
-        std::find(explicit_keys_.begin(), explicit_keys_.end(), path) != explicit_keys_.end();
-    if (done) continue;
-    const Step step = key_file(path, /*is_explicit=*/false);
-    if (step != Step::kRefused || fatal_) return step;
+  if (step == Step::kRefused && !fatal_) {
+    step = key_files(config_.identity_files, /*is_explicit=*/false);
   }
-  return Step::kRefused;
+  return step;
 }
 
-SshAuthenticator::Step SshAuthenticator::agent_keys() {
-  if (config_.agent_socket.empty() || config_.identities_only) return Step::kRefused;
-  AgentSocket agent(session_, config_.agent_socket, attempt_);
+SshAuthenticator::Step SshAuthenticator::agent_keys(const std::vector<std::string>& files,
+                                                    bool only) {
+  if (config_.agent_socket.empty()) return Step::kRefused;
+  const AgentSocket agent(session_, config_.agent_socket, files, only, attempt_);
   if (!agent.connected()) return Step::kRefused;
   tried_.emplace_back("the keys of ssh-agent");
   return step_of(call([this] { return ssh_userauth_agent(session_, nullptr); }));
+}
+
+SshAuthenticator::Step SshAuthenticator::key_files(const std::vector<std::string>& paths,
+                                                   bool is_explicit) {
+  for (const auto& path : paths) {
+    const Step step = key_file(path, is_explicit);
+    if (step != Step::kRefused || fatal_) return step;
+  }
+  return Step::kRefused;
 }
 
 SshAuthenticator::Step SshAuthenticator::key_file(const std::string& path, bool is_explicit) {

@@ -32,7 +32,8 @@ class SshAuthenticator {
   Status try_methods(Step& step);
   Step method(const std::string& name);
   Step public_keys();
-  Step agent_keys();
+  Step agent_keys(const std::vector<std::string>& files, bool only);
+  Step key_files(const std::vector<std::string>& paths, bool is_explicit);
   Step key_file(const std::string& path, bool is_explicit);
   Step offer(const std::string& path, ssh_key public_key, ssh_key certificate);
   Step sign(const std::string& path, ssh_key certificate);

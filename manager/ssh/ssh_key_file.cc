@@ -94,6 +94,13 @@ SshKeyPtr read_public_key(const std::string& path) {
   return nullptr;
 }
 
+std::string public_key_blob(ssh_key key) {
+  char* text = nullptr;
+  if (ssh_pki_export_pubkey_base64(key, &text) != SSH_OK) return {};
+  const SshCharPtr base64(text);
+  return from_base64(text);
+}
+
 Result<SshKeyPtr> read_private_key(const std::string& path, int prompts_max, bool may_ask,
                                    AttemptPrompter& prompter) {
   for (int i = 0; i < prompts_max; ++i) {
@@ -123,10 +130,8 @@ SshKeyPtr read_certificate(const std::string& path, ssh_key key) {
   std::ifstream file(path);
   std::string type;
   std::string blob;
-  char* text = nullptr;
-  if (!(file >> type >> blob) || ssh_pki_export_pubkey_base64(key, &text) != SSH_OK) return nullptr;
-  const SshCharPtr key_text(text);
-  if (!certificate_is_for(from_base64(blob), from_base64(text))) return nullptr;
+  if (!(file >> type >> blob)) return nullptr;
+  if (!certificate_is_for(from_base64(blob), public_key_blob(key))) return nullptr;
   ssh_key raw = nullptr;
   if (ssh_pki_import_cert_file(path.c_str(), &raw) != SSH_OK) return nullptr;
   return SshKeyPtr(raw);

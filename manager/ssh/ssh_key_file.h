@@ -16,6 +16,9 @@ Status check_key_file(const std::string& path);
 /// passphrase; null where neither does.
 SshKeyPtr read_public_key(const std::string& path);
 
+/// The key as it goes over the wire (RFC 4253 section 6.6): type, then its fields.
+std::string public_key_blob(ssh_key key);
+
 /// The private key. An encrypted one is asked for up to `prompts_max` times; takes 0.1 s of
 /// processor. Errors: kUnauthorized (nobody to ask, or wrong passphrases), kConfig (not a key that
 /// libssh can use).

@@ -201,6 +201,60 @@ TEST_F(SshLoginTest, AgentWithoutTheRightKeyIsFollowedByTheFiles) {
   expect_login(target);
 }
 
+TEST_F(SshLoginTest, IdentitiesOnlyKeepsToTheFilesKeysInTheAgent) {
+  TestSshd sshd("MaxAuthTries 2");
+  const TestAgent agent(sshd, sshd.client_key());
+  auto target = target_of(sshd);
+  target.identities = {};
+  const auto configure = [&](const std::string& identity, const char* only) {
+    target.ssh_config = sshd.file("agent_config");
+    write_file(*target.ssh_config, "Host *\n  IdentityFile " + identity + "\n  IdentitiesOnly " +
+                                       only + "\n  IdentityAgent " + agent.socket + "\n");
+  };
+  run_command("mv " + sshd.client_key() + ".pub " + sshd.file("public.pub"));
+  configure(sshd.file("public"), "yes");
+  expect_login(target);
+  configure(sshd.file("none"), "yes");
+  expect_refusal(target, Errc::kUnauthorized, "accepted none of");
+  configure(sshd.file("none"), "no");
+  expect_login(target);
+}
+
+TEST_F(SshLoginTest, AgentKeyOfTheConfiguredFileComesBeforeTheOthers) {
+  TestSshd sshd("MaxAuthTries 2");
+  for (const char* name : {"a", "b", "c"}) make_key(sshd.file(name));
+  const TestAgent agent(
+      sshd, sshd.file("a") + " " + sshd.file("b") + " " + sshd.file("c") + " " + sshd.client_key());
+  auto target = target_of(sshd);
+  target.identities = {};
+  target.ssh_config = sshd.file("agent_config");
+  run_command("mv " + sshd.client_key() + ".pub " + sshd.file("public.pub"));
+  write_file(*target.ssh_config, "Host *\n  IdentityFile " + sshd.file("public") +
+                                     "\n  IdentityAgent " + agent.socket + "\n");
+  expect_login(target);
+}
+
+TEST_F(SshLoginTest, NamedEncryptedKeyInTheAgentNeedsNoPassphrase) {
+  TestSshd sshd;
+  const TestAgent agent(sshd, sshd.client_key());
+  run_command("ssh-keygen -q -p -P '' -N secret -f " + sshd.client_key());
+  auto target = target_of(sshd);
+  target.ssh_config = sshd.file("agent_config");
+  write_file(*target.ssh_config, "Host *\n  IdentityAgent " + agent.socket + "\n");
+  expect_login(target);
+  EXPECT_EQ(prompter.prompts, "");
+}
+
+TEST_F(SshLoginTest, TwoKeysAreGivenWhereTheServerWantsTwo) {
+  TestSshd sshd("AuthenticationMethods publickey,publickey");
+  make_key(sshd.file("second"));
+  write_file(sshd.file("authorized_keys"),
+             read_file(sshd.client_key() + ".pub") + read_file(sshd.file("second.pub")));
+  auto target = target_of(sshd);
+  target.identities = {sshd.client_key(), sshd.file("second")};
+  expect_login(target);
+}
+
 TEST_F(SshLoginTest, SilentAgentIsCutAtTheDeadline) {
   TestSshd sshd;
   const TestAgent agent(sshd, sshd.client_key());

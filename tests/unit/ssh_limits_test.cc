@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "manager/ssh/agent_identities.h"
 #include "manager/ssh/ssh_key_file.h"
 
 namespace hpc {
@@ -39,6 +40,32 @@ TEST(SshCertificateTest, BelongsToTheKeyWhoseFieldsItHolds) {
   for (std::size_t cut = 0; cut < certificate.size() - 6; ++cut) {
     EXPECT_FALSE(certificate_is_for(certificate.substr(0, cut), key)) << cut;
   }
+}
+
+std::string number(std::size_t value) {
+  return std::string("\0\0\0", 3) + static_cast<char>(value);
+}
+std::string answer(std::initializer_list<std::string> blobs) {
+  std::string text = '\x0c' + number(blobs.size());
+  for (const auto& blob : blobs) text += ssh_string(blob) + ssh_string("comment of " + blob);
+  return text;
+}
+
+TEST(AgentIdentitiesTest, PreferredKeysComeFirst) {
+  EXPECT_EQ(sort_agent_identities(answer({"a", "b", "c"}), {"c"}, false), answer({"c", "a", "b"}));
+}
+
+TEST(AgentIdentitiesTest, OnlyThePreferredStay) {
+  EXPECT_EQ(sort_agent_identities(answer({"a", "b", "c"}), {"c", "a"}, true), answer({"a", "c"}));
+  EXPECT_EQ(sort_agent_identities(answer({"a"}), {}, true), answer({}));
+}
+
+TEST(AgentIdentitiesTest, CutOrOtherAnswersStayAsTheyAre) {
+  const std::string whole = answer({"a", "b"});
+  for (std::size_t cut = 0; cut < whole.size(); ++cut) {
+    EXPECT_EQ(sort_agent_identities(whole.substr(0, cut), {"b"}, false), whole.substr(0, cut));
+  }
+  EXPECT_EQ(sort_agent_identities("\x05", {"b"}, true), "\x05");
 }
 
 }  // namespace
