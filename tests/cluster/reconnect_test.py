@@ -17,10 +17,10 @@ class ReconnectTest(unittest.TestCase):
         cls.addClassCleanup(cls.path.close)
         cls.site = cls.path.site
 
-    def who(self, manager):
+    def who(self, manager, port):
         """Who answers now; None while nobody does."""
         try:
-            status, body = get(manager.url + "/port/5500/who")
+            status, body = get(f"{manager.url}/port/{port}/who")
         except OSError:
             return None
         return json.loads(body) if status == 200 else None
@@ -32,23 +32,23 @@ class ReconnectTest(unittest.TestCase):
     def test_killed_sshd_session_comes_back(self):
         self.path.start_app("alice", "c1")
         manager = self.path.connect("alice")
-        self.assertEqual(self.who(manager)["host"], "c1")
+        self.assertEqual(self.who(manager, 5500)["host"], "c1")
         before = self.sessions("alice")
         self.assertTrue(before)
         self.site.run("login", "kill", "-KILL", *before)
-        back = eventually(lambda: self.who(manager), 40, "the same URL after the kill")
+        back = eventually(lambda: self.who(manager, 5500), 40, "the same URL after the kill")
         self.assertEqual((back["user"], back["host"]), ("alice", "c1"))
         self.assertFalse(set(before) & set(self.sessions("alice")))
         self.assertIsNone(manager.process.poll(), manager.text())
 
     def test_requeue_to_the_other_node(self):
-        job = self.path.start_app("bob", "c1")
+        job = self.path.start_app("bob", "c1", 5501)
         manager = self.path.connect("bob")
-        self.assertEqual(self.who(manager)["host"], "c1")
+        self.assertEqual(self.who(manager, 5501)["host"], "c1")
         self.site.run("login", "scontrol", "requeue", job)
         self.site.run("login", "scontrol", "update", f"JobId={job}", "ReqNodeList=c2")
-        self.path.wait_for_app("bob", job, "c2")
-        moved = eventually(lambda: self.who(manager), 40, "the same URL on the other node")
+        self.path.wait_for_app("bob", job, "c2", 5501)
+        moved = eventually(lambda: self.who(manager, 5501), 40, "the same URL on the other node")
         self.assertEqual((moved["host"], moved["restarts"], moved["job"]), ("c2", 1, job))
         self.assertIsNone(manager.process.poll(), manager.text())
 
