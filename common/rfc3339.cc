@@ -73,7 +73,8 @@ std::optional<std::int64_t> parse_rfc3339(std::string_view text) {
     return std::nullopt;
   }
   const std::int64_t days = std::chrono::sys_days{date}.time_since_epoch().count();
-  return (days * kDaySeconds + *hour * 3600 + *minute * 60 + *second) * kSecondMs + *fraction_ms;
+  const std::int64_t second_of_day = *second + 60 * (*minute + std::int64_t{60} * *hour);
+  return (days * kDaySeconds + second_of_day) * kSecondMs + *fraction_ms;
 }
 
 }  // namespace hpc

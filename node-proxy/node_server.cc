@@ -127,7 +127,7 @@ Status NodeServer::listen() {
 
 Status NodeServer::publish() {
   published_ = true;  // what is written half must be removed as well
-  if (const auto done = dir_.write(identity_.id, state_.record); !done) return done;
+  if (auto done = dir_.write(identity_.id, state_.record); !done) return done;
   return dir_.write_port(port(), options_.port_file);
 }
 

@@ -99,7 +99,7 @@ Status set_ready_fd(Options& options, std::string_view value) {
   if (value.empty()) return {};
   int fd = 0;
   // Descriptor numbers end far below this on every Linux.
-  const auto parsed = set_number(fd, value, 0, 1'048'576);
+  auto parsed = set_number(fd, value, 0, 1'048'576);
   if (parsed) options.ready_fd = fd;
   return parsed;
 }

@@ -55,6 +55,7 @@ Result<RawLine> split_line(std::span<const std::string> arguments) {
   std::vector<std::string> copies = {"hpc-proxy"};  // getopt moves the pointers about
   copies.insert(copies.end(), arguments.begin(), arguments.end());
   std::vector<char*> argv;
+  argv.reserve(copies.size() + 1);
   for (std::string& text : copies) argv.push_back(text.data());
   argv.push_back(nullptr);
   const int argc = static_cast<int>(copies.size());

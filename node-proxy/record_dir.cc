@@ -185,7 +185,7 @@ std::vector<StoredRecord> RecordDir::read_all() const {
 
 Status RecordDir::write(std::string_view id, const JobRecord& record) const {
   const std::string name = std::string(id).append(kSuffix);
-  const auto usable = refuse_foreign_file(jobs_.get(), name, path_ + "/jobs/" + name);
+  auto usable = refuse_foreign_file(jobs_.get(), name, path_ + "/jobs/" + name);
   if (!usable) return usable;
   const std::string temporary = "." + record.host + "-" + std::to_string(record.pid) + ".tmp";
   const auto done = write_private_file(jobs_.get(), name, temporary, write_job_record(record));
@@ -205,7 +205,7 @@ void RecordDir::remove_own(std::string_view id, const JobRecord& own) const {
 Status RecordDir::write_port(std::uint16_t port, const std::string& port_file) const {
   const PortPlace place = port_place(dir_.get(), port_file);
   const std::string shown = port_file.empty() ? path_ + "/port" : port_file;
-  const auto usable = refuse_foreign_file(place.parent, place.name, shown);
+  auto usable = refuse_foreign_file(place.parent, place.name, shown);
   if (!usable) return usable;
   // Beside the file itself, so that the rename stays inside one directory.
   const std::string::size_type slash = place.name.rfind('/');

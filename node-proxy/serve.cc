@@ -73,7 +73,7 @@ Status serve_in(const Options& options, const Environment& environment, std::opt
   auto dir = RecordDir::open(options.state_dir);
   if (!dir) return tl::unexpected<Error>(dir.error());
   dir->remove_stale(host, options.port_file);
-  if (const auto free = refuse_second(*dir, *identity, host); !free) return free;
+  if (auto free = refuse_second(*dir, *identity, host); !free) return free;
 
   const std::string log_name = identity->id + ".log";
   const LogLevel level = options.verbose     ? LogLevel::kDebug
@@ -82,8 +82,8 @@ Status serve_in(const Options& options, const Environment& environment, std::opt
   Log log(level, options.log_format);
   Loop loop;
   NodeServer server(loop, options, *dir, std::move(*identity), host, log);
-  if (const auto done = server.listen(); !done) return done;
-  if (const auto done = server.publish(); !done) return done;
+  if (auto done = server.listen(); !done) return done;
+  if (auto done = server.publish(); !done) return done;
   const OwnedFd log_fd(daemon != nullptr ? open_log(*dir, log_name) : -1);
   if (daemon != nullptr) daemon->ready(log_fd.get());
   report_ready(options, server.port());
