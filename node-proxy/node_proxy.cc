@@ -58,7 +58,8 @@ Decision NodeProxy::on_request(const RequestHead& head, ClientInfo& client) {
                         is_navigation(head));
   }
   client.authenticated = true;
-  last_request_ms_ = clock_.now_ms();
+  // Whoever watches (a manager that keeps channels warm) is not whoever works.
+  if (path != "/status") note_use();
   auto decision = route(head, client, verdict == Access::Verdict::kTokenHolder);
   log_request(head, decision);
   return decision;

@@ -151,6 +151,19 @@ TEST_F(NodeProxyTest, TokenLetsInFromAnywhere) {
   EXPECT_TRUE(client.authenticated);
 }
 
+TEST_F(NodeProxyTest, AskingForTheStatusIsNotUse) {
+  struct TestClock final : Clock {
+    std::uint64_t now_ms() const override { return now; }
+    std::uint64_t now = 1000;
+  } clock;
+  NodeProxy watched(state, *access, pool, clock, log, [this] { return stats; });
+  clock.now = 5000;
+  watched.on_request(request("/status"), client);
+  EXPECT_EQ(watched.last_request_ms(), 1000U) << "monitoring would keep --idle-exit away";
+  watched.on_request(request("/port/5500/"), client);
+  EXPECT_EQ(watched.last_request_ms(), 5000U);
+}
+
 TEST_F(NodeProxyTest, WrongTokensDoNot) {
   owner.ours = false;
   for (const std::string& token :
