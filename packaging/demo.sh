@@ -118,7 +118,7 @@ start_site() {
   # A copy, because a checkout made under a strict umask is closed to the site's users.
   cp -r "$top/slurm-scripts" "$dir/scripts"
   chmod -R a+rX "$dir/scripts"
-  "$support/site.sh" up "$site" --uplink --bind "$top/build/apps=apps" \
+  "$support/site.sh" up "$site" --uplink --owner $$ --bind "$top/build/apps=apps" \
     --bind "$dir/scripts=scripts" --bind "$dir/pages=pages" 2>"$dir/site.log" ||
     fail "the site did not start"
   ssh_host=$("$support/site.sh" address "$site")
@@ -181,10 +181,10 @@ start_app_here() {
 # As the person at the screen: the local port opens for processes of this uid only.
 as_person() {
   if [ "$person" != "$(id -u)" ]; then
-    exec setpriv --reuid "$person" --regid "${SUDO_GID:-$person}" --init-groups \
+    exec setpriv --pdeathsig TERM --reuid "$person" --regid "${SUDO_GID:-$person}" --init-groups \
       env -u SSH_AUTH_SOCK "HOME=$(getent passwd "$person" | cut -d: -f6)" "$@"
   fi
-  exec env -u SSH_AUTH_SOCK "$@"
+  exec setpriv --pdeathsig TERM env -u SSH_AUTH_SOCK "$@"
 }
 
 connected() { [ -s "$dir/url" ] || is_gone "$manager"; }

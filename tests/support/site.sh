@@ -7,6 +7,7 @@
 #     --wan "MS [JITTER_MS [LOSS_PPM [KBIT]]]"   a slow line between web and the rest
 #     --job-ssh            compute nodes let only users with a job there log in
 #     --no-slurm           sshd only
+#     --owner PID          when this process dies, the site goes down and DIR is removed
 #     --bind SOURCE=NAME   shows SOURCE read-only at /mnt/NAME in the site (repeatable)
 #   exec DIR [USER@]NODE COMMAND...   runs COMMAND on a node, as root or as USER
 #   kill DIR NODE          all processes die; its addresses answer with a reset
@@ -31,7 +32,7 @@ all_users=(alice bob carol dave erin frank grace heidi ivan judy
 
 cannot() { printf 'site: skipped: %s\n' "$*" >&2; exit 77; }
 fail() { printf 'site: %s\n' "$*" >&2; exit 1; }
-usage() { sed -n '2,25s/^# \{0,1\}//p' "$self" >&2; exit 2; }
+usage() { sed -n '2,26s/^# \{0,1\}//p' "$self" >&2; exit 2; }
 
 require_machine() {
   local command
@@ -120,6 +121,7 @@ parse_up_options() {
       --net) network=$2; shift ;;
       --users) user_count=$2; shift ;;
       --wan) wan=$2; shift ;;
+      --owner) owner=$2; shift ;;
       --bind) binds+=("$2"); shift ;;
       --uplink) uplink=1 ;;
       --job-ssh) job_ssh=1 ;;
@@ -158,10 +160,25 @@ up_failed() {
   fail "the site did not come up within 30 s"
 }
 
+# A test that is killed cannot clean up; this process does it then. It gets a group of its own,
+# with which down ends it and the process that it waits for.
+watch_owner() {
+  [ -n "$owner" ] || return 0
+  setsid "$self" _watch "$dir" "$owner" </dev/null >/dev/null 2>&1 &
+  record "$dir/watcher" $!
+}
+
+outlive_owner() {
+  tail --pid="$1" -f /dev/null
+  rm -f "$dir/watcher"
+  down
+  rm -rf "$dir"
+}
+
 is_ready_or_dead() { [ -e "$dir/run/ready" ] || ! alive "$dir/parent" >/dev/null; }
 
 up() {
-  local network='' user_count=3 wan='' job_ssh='' slurm=1 uplink='' binds=() init parent
+  local network='' user_count=3 wan='' job_ssh='' slurm=1 uplink='' owner='' binds=() init parent
   parse_up_options "$@"
   require_machine
   [ -z "$slurm" ] || require_machine munged slurmctld slurmd
@@ -175,6 +192,7 @@ up() {
     "$dir/support/site_node.sh" init "$dir" </dev/null >>"$dir/log/boot" 2>&1 &
   parent=$!
   record "$dir/parent" "$parent"
+  watch_owner
   # Known before ready, so that an early end can be cleaned up too.
   # shellcheck disable=SC2016  # expanded by the inner shell, each time anew
   wait_for 10 bash -c '[ -n "$(pgrep -P "$1")" ]' _ "$parent" || up_failed
@@ -195,6 +213,7 @@ is_gone() { ! alive "$1" >/dev/null; }
 # and the network go with them. Its parent ends by itself, unless it never had a child.
 down() {
   local pid
+  if pid=$(alive "$dir/watcher"); then kill -TERM -- "-$pid" 2>/dev/null || true; fi
   if pid=$(alive "$dir/init"); then kill -KILL "$pid" 2>/dev/null || true; fi
   wait_for 10 is_gone "$dir/init" || fail "the site's first process does not die"
   if ! wait_for 2 is_gone "$dir/parent" && pid=$(alive "$dir/parent"); then
@@ -202,7 +221,7 @@ down() {
     wait_for 5 is_gone "$dir/parent" || fail "process $pid does not die"
   fi
   if [ -s "$dir/uplink" ]; then ip link del "$(<"$dir/uplink")" 2>/dev/null || true; fi
-  rm -f "$dir"/{init,parent,uplink,run/ready}
+  rm -f "$dir"/{init,parent,uplink,watcher,run/ready}
 }
 
 leftovers() {
@@ -240,6 +259,7 @@ main() {
   case $verb in
     up) up "$@" ;;
     down) down ;;
+    _watch) outlive_owner "$@" ;;
     leftovers) leftovers ;;
     address) sed -n 's/^\([0-9.]*\) login$/\1/p' "$dir/etc/hosts" ;;
     exec) with_site; run_on_node "$@" ;;

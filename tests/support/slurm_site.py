@@ -61,7 +61,7 @@ class Site:
         binds = ["--bind", f"{apps}=apps"] if apps.is_dir() else []
         binds += ["--bind", f"{ROOT / 'slurm-scripts'}=scripts"]
         try:
-            done = self._call("up", *binds, *options, check=False)
+            done = self._call("up", "--owner", os.getpid(), *binds, *options, check=False)
             if done.returncode == SKIP:
                 shutil.rmtree(self.directory)
                 skip(done.stderr.strip())

@@ -36,11 +36,13 @@ class Manager:
     """A running `hpc-manager connect USER@login` in this machine's own network."""
 
     def __init__(self, site, user, *options):
-        self.log = tempfile.NamedTemporaryFile(mode="w+", prefix="hpc-manager-", suffix=".log")
+        self.log = tempfile.NamedTemporaryFile(mode="w+", prefix="hpc-manager-",
+                                               dir=site.directory / "log")
+        # It ends with the test, also when the test is killed.
         self.process = subprocess.Popen(
-            [our_program("hpc-manager"), "connect", f"{user}@{site.address}", "--port", "0",
-             "--identity", site.key(user), "--known-hosts", site.known_hosts,
-             "--ssh-config", "/dev/null", *options],
+            ["setpriv", "--pdeathsig", "TERM", our_program("hpc-manager"),
+             "connect", f"{user}@{site.address}", "--port", "0", "--identity", site.key(user),
+             "--known-hosts", site.known_hosts, "--ssh-config", "/dev/null", *options],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self.log, text=True)
         self.url = None
         reader = threading.Thread(target=self._read_url, daemon=True)
