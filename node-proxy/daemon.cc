@@ -19,8 +19,6 @@ namespace hpc {
 
 namespace {
 
-// Kernels without pidfd: how late the end of the job may be seen.
-constexpr std::uint64_t kBondPollMs = 1000;
 // Two readings of a start time differ by the rounding of the clocks only.
 constexpr std::int64_t kStartSlackMs = 2000;
 
@@ -70,10 +68,13 @@ std::optional<Bond> bond_to_caller(const Environment& environment) {
   return bond;
 }
 
-BondWatch::BondWatch(Loop& loop, Bond bond, std::function<void()> ended)
-    : bond_(std::move(bond)), ended_(std::move(ended)), timer_(loop, [this] { check(); }) {
+BondWatch::BondWatch(Loop& loop, Bond bond, std::function<void()> ended, std::uint64_t poll_ms)
+    : bond_(std::move(bond)),
+      ended_(std::move(ended)),
+      poll_ms_(poll_ms),
+      timer_(loop, [this] { check(); }) {
   if (bond_.pidfd.get() < 0) {
-    timer_.start(kBondPollMs);
+    timer_.start(poll_ms_);
     return;
   }
   auto raw = std::make_unique<uv_poll_t>();
@@ -88,7 +89,7 @@ void BondWatch::check() {
   const auto start_ms = process_start_ms(bond_.pid);
   const bool same = start_ms && std::llabs(*start_ms - bond_.start_ms) <= kStartSlackMs;
   if (!same) return end();
-  timer_.start(kBondPollMs);
+  timer_.start(poll_ms_);
 }
 
 void BondWatch::end() {

@@ -25,10 +25,15 @@ struct Bond {
 /// Nothing when there is no such process (started by init).
 std::optional<Bond> bond_to_caller(const Environment& environment);
 
-/// Calls `ended` once, in a turn of the loop, when the process of the bond has ended.
+// Kernels without pidfd: how late the end of the job may be seen.
+constexpr std::uint64_t kBondPollMs = 1000;
+
+/// Calls `ended` once, in a turn of the loop, when the process of the bond has ended. `poll_ms` is
+/// how often it looks where there is no pidfd.
 class BondWatch {
  public:
-  BondWatch(Loop& loop, Bond bond, std::function<void()> ended);
+  BondWatch(Loop& loop, Bond bond, std::function<void()> ended,
+            std::uint64_t poll_ms = kBondPollMs);
 
  private:
   void check();
@@ -36,6 +41,7 @@ class BondWatch {
 
   Bond bond_;
   std::function<void()> ended_;
+  std::uint64_t poll_ms_;
   UvPtr<uv_poll_t> poll_;
   Timer timer_;
 };

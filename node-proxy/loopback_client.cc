@@ -70,7 +70,10 @@ Result<OwnedFd> connect_to(const JobRecord& record) {
     auto other = connect_to(address, record.port);
     if (other) return other;
   }
-  return fd;
+  if (fd.error().code != Errc::kRefused) return fd;
+  return fail(Errc::kRefused, "hpc-proxy",
+              "process " + std::to_string(record.pid) + " takes no connection on port " +
+                  std::to_string(record.port) + " (is it ending?)");
 }
 
 class Answer final : public HttpParser::Listener {
