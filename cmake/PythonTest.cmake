@@ -1,10 +1,10 @@
-# hpc_python_test(LABEL FILE [TIMEOUT SECONDS] [SERIAL])
+# hpc_python_test(LABEL FILE [TIMEOUT SECONDS])
 #
 # Registers the Python program tests/LABEL/FILE as the ctest LABEL.NAME. It finds our programs in
 # the environment: HPC_PROXY, HPC_MANAGER (paths of the two programs), HPC_BUILD_DIR. Exit 77
-# means that it cannot run here (ctest: skipped); it must print why. SERIAL: alone on the machine.
+# means that it cannot run here (ctest: skipped); it must print why.
 function(hpc_python_test label file)
-  cmake_parse_arguments(PARSE_ARGV 2 arg "SERIAL" "TIMEOUT" "")
+  cmake_parse_arguments(PARSE_ARGV 2 arg "" "TIMEOUT" "")
   if(NOT arg_TIMEOUT)
     set(arg_TIMEOUT 120)
   endif()
@@ -15,7 +15,4 @@ function(hpc_python_test label file)
   set_tests_properties(${name} PROPERTIES
     LABELS ${label} SKIP_RETURN_CODE 77 TIMEOUT ${arg_TIMEOUT}
     ENVIRONMENT "HPC_WAN_TOOL=${CMAKE_BINARY_DIR}/tests/support/wan;HPC_PROXY=${CMAKE_BINARY_DIR}/node-proxy/hpc-proxy;HPC_MANAGER=${CMAKE_BINARY_DIR}/manager/hpc-manager;HPC_BUILD_DIR=${CMAKE_BINARY_DIR};PYTHONDONTWRITEBYTECODE=1")
-  if(arg_SERIAL)
-    set_tests_properties(${name} PROPERTIES RUN_SERIAL ON)
-  endif()
 endfunction()

@@ -19,7 +19,7 @@ GIB = 1024 ** 3
 MEMORY_KIB_MAX = 32 * 1024
 SEQUENTIAL = 10_000
 CONCURRENT = 200
-# Idle connections are kept for the next request, for at most 75 s.
+# Proved channels that a burst left over are kept for the next one, for 60 s.
 SETTLE_SECONDS = 100
 
 
