@@ -1,8 +1,9 @@
 # hpc_python_test(LABEL FILE [TIMEOUT SECONDS])
 #
 # Registers the Python program tests/LABEL/FILE as the ctest LABEL.NAME. It finds our programs in
-# the environment: HPC_PROXY, HPC_MANAGER (paths of the two programs), HPC_BUILD_DIR. Exit 77
-# means that it cannot run here (ctest: skipped); it must print why.
+# the environment: HPC_PROXY, HPC_MANAGER (paths of the two programs), HPC_BUILD_DIR, and
+# HPC_SANITIZED=1 where a sanitizer takes memory and time of its own. Exit 77 means that the test
+# cannot run here (ctest: skipped); it must print why.
 function(hpc_python_test label file)
   cmake_parse_arguments(PARSE_ARGV 2 arg "" "TIMEOUT" "")
   if(NOT arg_TIMEOUT)
@@ -10,9 +11,18 @@ function(hpc_python_test label file)
   endif()
   string(REGEX REPLACE "_test\\.py$" "" name ${file})
   set(name ${label}.${name})
+  set(environment
+    HPC_WAN_TOOL=${CMAKE_BINARY_DIR}/tests/support/wan
+    HPC_PROXY=${CMAKE_BINARY_DIR}/node-proxy/hpc-proxy
+    HPC_MANAGER=${CMAKE_BINARY_DIR}/manager/hpc-manager
+    HPC_BUILD_DIR=${CMAKE_BINARY_DIR}
+    PYTHONDONTWRITEBYTECODE=1)
+  if(CMAKE_CXX_FLAGS MATCHES "-fsanitize=")
+    list(APPEND environment HPC_SANITIZED=1)
+  endif()
   # Debian's interpreter, not one that a version manager put in front of it.
   add_test(NAME ${name} COMMAND /usr/bin/python3 ${CMAKE_CURRENT_SOURCE_DIR}/${file} -v)
   set_tests_properties(${name} PROPERTIES
     LABELS ${label} SKIP_RETURN_CODE 77 TIMEOUT ${arg_TIMEOUT}
-    ENVIRONMENT "HPC_WAN_TOOL=${CMAKE_BINARY_DIR}/tests/support/wan;HPC_PROXY=${CMAKE_BINARY_DIR}/node-proxy/hpc-proxy;HPC_MANAGER=${CMAKE_BINARY_DIR}/manager/hpc-manager;HPC_BUILD_DIR=${CMAKE_BINARY_DIR};PYTHONDONTWRITEBYTECODE=1")
+    ENVIRONMENT "${environment}")
 endfunction()
