@@ -133,9 +133,8 @@ std::string read_hmac(const std::string& body) {
   rapidjson::Document json;
   json.Parse<rapidjson::kParseIterativeFlag>(body.data(), body.size());
   if (json.HasParseError() || !json.IsObject()) return {};
-  const auto found = json.FindMember("hmac");
-  if (found == json.MemberEnd() || !found->value.IsString()) return {};
-  return {found->value.GetString(), found->value.GetStringLength()};
+  if (!json.HasMember("hmac") || !json["hmac"].IsString()) return {};
+  return {json["hmac"].GetString(), json["hmac"].GetStringLength()};
 }
 
 }  // namespace

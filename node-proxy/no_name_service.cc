@@ -6,7 +6,7 @@
 #include <cerrno>
 
 extern "C" int getpwuid_r(uid_t /*uid*/, passwd* /*entry*/, char* /*buffer*/, size_t /*size*/,
-                          passwd** result) noexcept {
+                          passwd** result) {
   *result = nullptr;
   return ENOENT;
 }
