@@ -40,7 +40,7 @@ std::string number_bytes(std::size_t number) {
 
 std::string sort_agent_identities(std::string_view answer,
                                   const std::vector<std::string>& preferred, bool only) {
-  const auto unchanged = std::string(answer);
+  auto unchanged = std::string(answer);
   if (answer.empty() || answer.front() != kIdentitiesAnswer) return unchanged;
   answer.remove_prefix(1);
   const auto count = take_number(answer);

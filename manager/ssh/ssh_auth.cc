@@ -44,7 +44,7 @@ Status SshAuthenticator::run() {
   Step step = step_of(call([this] { return ssh_userauth_none(session_, nullptr); }));
   for (int i = 0; i < kPartialStepsMax && step != Step::kDone; ++i) {
     if (step == Step::kLost) return tl::unexpected(lost_error());
-    if (const auto tried = try_methods(step); !tried) return tried;
+    if (auto tried = try_methods(step); !tried) return tried;
   }
   if (step == Step::kDone) return {};
   return tl::unexpected(refused_error());
@@ -172,15 +172,18 @@ SshAuthenticator::Step SshAuthenticator::answer_questions(bool& asked) {
   const auto exchange = [this] { return ssh_userauth_kbdint(session_, nullptr, nullptr); };
   int rc = call(exchange);
   for (int round = 0; rc == SSH_AUTH_INFO && round < kInteractiveRoundsMax; ++round) {
-    const std::string intro = text_of(ssh_userauth_kbdint_getname(session_)) +
-                              text_of(ssh_userauth_kbdint_getinstruction(session_));
+    // The server's words once per round, then each question with whom it is for.
+    std::string lead = text_of(ssh_userauth_kbdint_getname(session_));
+    lead += text_of(ssh_userauth_kbdint_getinstruction(session_));
+    if (!lead.empty()) lead += '\n';
     const int count = std::min(ssh_userauth_kbdint_getnprompts(session_), kQuestionsMax);
     for (int i = 0; i < count; ++i) {
       char echo = 0;
-      const std::string prompt =
-          text_of(ssh_userauth_kbdint_getprompt(session_, static_cast<unsigned>(i), &echo));
-      const std::string lead = i == 0 && !intro.empty() ? intro + "\n" : "";
-      auto answer = prompter_.ask(lead + "(" + login() + ") " + prompt, echo != 0);
+      const char* question =
+          ssh_userauth_kbdint_getprompt(session_, static_cast<unsigned>(i), &echo);
+      auto prompt = std::exchange(lead, {});
+      prompt.append("(").append(login()).append(") ").append(text_of(question));
+      auto answer = prompter_.ask(prompt, echo != 0);
       if (!answer) return Step::kRefused;
       if (!asked) tried_.emplace_back(kInteractive);
       asked = true;

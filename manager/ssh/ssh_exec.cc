@@ -70,9 +70,9 @@ class SshCommand final : public std::enable_shared_from_this<SshCommand>, privat
 
   bool slot_read_turn() noexcept override {
     if (!collect(false, output_.out) || !collect(true, output_.err)) {
-      finish(fail(Errc::kTooLarge, "ssh.exec",
-                  "the command printed more than " +
-                      std::to_string(kExecOutputBytesMax / (1024 * 1024)) + " MiB"));
+      finish(fail(
+          Errc::kTooLarge, "ssh.exec",
+          "the command printed more than " + std::to_string(kExecOutputBytesMax >> 20U) + " MiB"));
       return false;
     }
     if (!slot_->remote_closed()) return false;

@@ -30,7 +30,7 @@ int answer_passphrase(const char* /*prompt*/, char* buffer, std::size_t length, 
   if (!answer) return -1;
   question.answered = true;
   const bool fits = answer->size() < length;
-  if (fits) std::memcpy(buffer, answer->c_str(), answer->size() + 1);
+  if (fits) buffer[answer->copy(buffer, length)] = '\0';
   wipe(*answer);
   return fits ? 0 : -1;
 }

@@ -48,7 +48,7 @@ class RoutePlanner {
                       ") and is not supported: use ProxyJump, or ProxyCommand none");
     }
     const auto jumps = jumps_given != nullptr ? *jumps_given : config->jump_hosts;
-    if (const auto before = add_jumps(target, jumps); !before) return before;
+    if (auto before = add_jumps(target, jumps); !before) return before;
     if (hops_.size() >= kHopsMax) {
       return fail(Errc::kConfig, "ssh.config",
                   "more than " + std::to_string(kHopsMax) + " hosts on the way to " + target.host +

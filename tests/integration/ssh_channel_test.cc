@@ -289,6 +289,7 @@ TEST_F(SshChannelTest, RefusalsThatArriveTogetherAllHaveTheirReason) {
   }
   std::vector<std::unique_ptr<Pending>> pending;
   std::vector<Errc> codes;
+  pending.reserve(200);
   for (int i = 0; i < 200; ++i) {
     pending.push_back(connection->open_channel("127.0.0.1", closed, 10'000, [&codes](auto got) {
       codes.push_back(got ? Errc::kSystem : got.error().code);
@@ -333,6 +334,7 @@ TEST_F(SshChannelTest, AThousandChannelsLeaveTheServersDescriptorsWhereTheyWere)
 TEST_F(SshChannelTest, ManyOpenAtOnceAllAnswer) {
   std::vector<std::unique_ptr<Pending>> pending;
   std::vector<std::unique_ptr<Stream>> streams;
+  pending.reserve(300);
   for (int i = 0; i < 300; ++i) {
     pending.push_back(connection->open_channel("127.0.0.1", backend.port(), 10'000, [&](auto got) {
       if (got) streams.push_back(std::move(*got));

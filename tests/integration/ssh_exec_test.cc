@@ -85,6 +85,7 @@ TEST_F(SshExecTest, TwoRunAtATimeAndTheOthersWaitTheirTurn) {
   std::vector<std::unique_ptr<Pending>> pending;
   std::vector<int> seen;
   std::vector<int> order;
+  pending.reserve(6);
   for (int i = 0; i < 6; ++i) {
     const std::string command =
         "cd " + folder + " && touch r$$ && ls | wc -l && sleep 0.05 && rm r$$";
@@ -100,6 +101,7 @@ TEST_F(SshExecTest, TwoRunAtATimeAndTheOthersWaitTheirTurn) {
 TEST_F(SshExecTest, ManyWaitingAreRefusedAtTheLimit) {
   std::vector<std::unique_ptr<Pending>> pending;
   std::vector<Errc> refused;
+  pending.reserve(70);
   for (int i = 0; i < 70; ++i) {
     pending.push_back(connection->exec("sleep 1000", {}, 60'000, [&](Result<ExecOutput> output) {
       if (!output) refused.push_back(output.error().code);
@@ -130,6 +132,7 @@ TEST_F(SshExecTest, ServerWithoutSessionsSaysMaxSessions) {
 TEST_F(SshExecTest, EndOfTheConnectionEndsRunningAndWaitingCommands) {
   std::vector<std::unique_ptr<Pending>> pending;
   std::vector<Errc> codes;
+  pending.reserve(4);
   for (int i = 0; i < 4; ++i) {
     pending.push_back(connection->exec("sleep 1000", {}, 60'000, [&](Result<ExecOutput> output) {
       codes.push_back(output ? Errc::kSystem : output.error().code);

@@ -460,6 +460,7 @@ TEST_F(SshLoginTest, ManyConnectsToOneHostAllSucceed) {
   const auto target = target_of(sshd);
   std::vector<std::unique_ptr<Pending>> pending;
   std::vector<std::unique_ptr<SshConnection>> connections;
+  pending.reserve(12);
   for (int i = 0; i < 12; ++i) {
     pending.push_back(connector->connect(target, prompter, [&](auto made) {
       if (made) connections.push_back(std::move(*made));

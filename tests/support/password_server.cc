@@ -9,6 +9,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <stdexcept>
+#include <utility>
+
 namespace hpc {
 namespace {
 
@@ -46,8 +49,10 @@ PasswordServer::PasswordServer(Accepts accepts) : accepts_(std::move(accepts)) {
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   socklen_t size = sizeof address;
-  bind(listener_, reinterpret_cast<sockaddr*>(&address), size);
-  listen(listener_, 8);
+  if (bind(listener_, reinterpret_cast<sockaddr*>(&address), size) != 0 ||
+      listen(listener_, 8) != 0) {
+    throw std::runtime_error("no port for the password server");
+  }
   getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size);
   port_ = ntohs(address.sin_port);
   thread_ = std::thread([this] { serve(); });
@@ -85,8 +90,9 @@ void PasswordServer::serve_one(void* bind) {
   if (ssh_bind_accept(static_cast<ssh_bind>(bind), session) == SSH_OK) {
     ssh_set_server_callbacks(session, &callbacks);
     ssh_set_message_callback(session, on_message, &accepts_);
-    ssh_set_auth_methods(session, (accepts_.password.empty() ? 0 : SSH_AUTH_METHOD_PASSWORD) |
-                                      (accepts_.code.empty() ? 0 : SSH_AUTH_METHOD_INTERACTIVE));
+    const unsigned methods = (accepts_.password.empty() ? 0 : SSH_AUTH_METHOD_PASSWORD) |
+                             (accepts_.code.empty() ? 0 : SSH_AUTH_METHOD_INTERACTIVE);
+    ssh_set_auth_methods(session, static_cast<int>(methods));
     if (ssh_handle_key_exchange(session) == SSH_OK && ssh_event_add_session(event, session) == 0) {
       while (!stopping_ && ssh_event_dopoll(event, 20) != SSH_ERROR) {
       }

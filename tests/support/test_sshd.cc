@@ -30,7 +30,9 @@ int free_port() {
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   socklen_t size = sizeof address;
-  bind(fd, reinterpret_cast<sockaddr*>(&address), size);
+  if (bind(fd, reinterpret_cast<sockaddr*>(&address), size) != 0) {
+    throw std::runtime_error("no free port");
+  }
   getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size);
   close(fd);
   return ntohs(address.sin_port);
@@ -62,6 +64,7 @@ TemporaryFolder::~TemporaryFolder() {
 
 ChildProcess::ChildProcess(const std::vector<std::string>& arguments, const std::string& log) {
   std::vector<char*> argv;
+  argv.reserve(arguments.size() + 1);
   for (const auto& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
   argv.push_back(nullptr);
   pid_ = fork();
@@ -158,7 +161,7 @@ TestSshd::TestSshd(const std::string& extra) : port_(free_port()) {
 }
 
 std::string TestSshd::ssh_config(const std::string& lines) const {
-  const std::string path = file("ssh_config");
+  std::string path = file("ssh_config");
   write_file(path, "Host *\n  IdentityAgent none\n  GlobalKnownHostsFile none\n" + lines + "\n");
   return path;
 }
