@@ -14,7 +14,7 @@ std::string first_line(const std::string& text) { return text.substr(0, text.fin
 }  // namespace
 
 Tunnel::Tunnel(Scheduler& scheduler, SshConnector& connector, SshPrompter& prompter,
-               BackOff::Random random, Options options, Observer& observer)
+               const BackOff::Random& random, Options options, Observer& observer)
     : scheduler_(scheduler),
       connector_(connector),
       prompter_(prompter),

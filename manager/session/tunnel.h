@@ -58,7 +58,7 @@ class Tunnel final : public Connector, public TunnelView {
   };
 
   Tunnel(Scheduler& scheduler, SshConnector& connector, SshPrompter& prompter,
-         BackOff::Random random, Options options, Observer& observer);
+         const BackOff::Random& random, Options options, Observer& observer);
   ~Tunnel() override;
   Tunnel(const Tunnel&) = delete;
   Tunnel& operator=(const Tunnel&) = delete;
