@@ -50,7 +50,6 @@ class SshAttempt {
   UniqueFd watched_;  // duplicates: libssh closes its own whenever it likes
   UniqueFd watched_agent_;
   std::string stage_;
-  std::uint64_t limit_ms_ = 0;
   std::optional<SteadyClock::time_point> deadline_;
   std::optional<SteadyClock::duration> held_;  // what was left when the person was asked
   std::optional<std::string> overdue_;
