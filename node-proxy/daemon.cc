@@ -30,7 +30,7 @@ std::optional<pid_t> slurm_task_pid(const Environment& environment) {
   const auto [end, failed] = std::from_chars(text->data(), text->data() + text->size(), pid);
   // Inside a container the number may be of another pid namespace, and then nobody is there.
   if (failed != std::errc{} || end != text->data() + text->size() || pid <= 1 ||
-      kill(pid, 0) != 0) {
+      (kill(pid, 0) != 0 && errno == ESRCH)) {
     return std::nullopt;
   }
   return pid;
