@@ -17,9 +17,9 @@ std::string hmac_of(const std::string& body) {
   rapidjson::Document document;
   document.Parse<rapidjson::kParseIterativeFlag>(body.data(), body.size());
   if (document.HasParseError() || !document.IsObject()) return "";
-  const auto member = document.FindMember("hmac");
-  if (member == document.MemberEnd() || !member->value.IsString()) return "";
-  return {member->value.GetString(), member->value.GetStringLength()};
+  if (!document.HasMember("hmac") || !document["hmac"].IsString()) return "";
+  const auto& hmac = document["hmac"];
+  return {hmac.GetString(), hmac.GetStringLength()};
 }
 
 Status not_ours(const std::string& why) {
