@@ -39,7 +39,8 @@ class TcpConnect final : public Pending {
                          if (*mine->owner != nullptr) (*mine->owner)->on_connected(status);
                        });
     if (rc != 0) return finish_later({Errc::kNetwork, "connect", name_ + ": " + uv_strerror(rc)});
-    static_cast<void>(request.release());  // the callback frees it, also when the handle is closed before
+    // The callback frees it, also when the handle is closed before.
+    static_cast<void>(request.release());
   }
 
  private:
