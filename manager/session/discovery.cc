@@ -66,9 +66,10 @@ bool starts(std::string_view line, std::string_view prefix) {
   return line.substr(0, prefix.size()) == prefix;
 }
 
-// Text of the far end that is shown on the user's terminal: an escape sequence must not get there.
+// Host, job and file names and errors are shown on the user's terminal: an escape sequence must not
+// get there.
 std::string printable(std::string_view text) {
-  std::string out(text.substr(0, kSlurmErrorBytesMax));
+  std::string out(text);
   std::replace_if(
       out.begin(), out.end(), [](char c) { return c < ' ' || c > '~'; }, '?');
   return out;
@@ -79,6 +80,18 @@ class ReportReader {
  public:
   void line(std::string_view line) {
     if (starts(line, "|")) return record_line(line.substr(1));
+    own_line(printable(line));
+  }
+
+  Result<DiscoveryReport> take() {
+    if (report_.host.empty() || report_.host.size() > kHostBytesMax || !has_uid_) {
+      return fail(Errc::kBadRequest, "discovery", "the far end did not say its host name and uid");
+    }
+    return std::move(report_);
+  }
+
+ private:
+  void own_line(std::string_view line) {
     if (starts(line, "=")) return squeue_line(line.substr(1));
     if (starts(line, "host ")) {
       report_.host = line.substr(5, kHostBytesMax + 1);
@@ -96,14 +109,6 @@ class ReportReader {
     }
   }
 
-  Result<DiscoveryReport> take() {
-    if (report_.host.empty() || report_.host.size() > kHostBytesMax || !has_uid_) {
-      return fail(Errc::kBadRequest, "discovery", "the far end did not say its host name and uid");
-    }
-    return std::move(report_);
-  }
-
- private:
   void record_line(std::string_view line) {
     if (report_.records.empty()) return;
     auto& text = report_.records.back().text;
@@ -115,7 +120,7 @@ class ReportReader {
 
   void squeue_line(std::string_view line) {
     if (report_.slurm == SlurmAnswer::kFailed) {
-      if (report_.slurm_error.empty()) report_.slurm_error = printable(line);
+      if (report_.slurm_error.empty()) report_.slurm_error = line.substr(0, kSlurmErrorBytesMax);
       return;
     }
     RunningJob job;
