@@ -1,5 +1,6 @@
 #include "common/http_writer.h"
 
+#include <algorithm>
 #include <array>
 #include <cassert>
 #include <charconv>
@@ -21,6 +22,11 @@ void append_number(std::string& out, Int value, int base = 10) {
 
 [[maybe_unused]] bool has_line_end(std::string_view text) {
   return text.find_first_of(std::string_view("\r\n\0", 3)) != std::string_view::npos;
+}
+
+bool names_allow(const LocalAnswer& answer) {
+  return std::any_of(answer.fields.begin(), answer.fields.end(),
+                     [](const auto& field) { return field.first == "Allow"; });
 }
 }  // namespace
 
@@ -72,8 +78,8 @@ std::string write_answer(const LocalAnswer& answer, bool head_only, bool keep_al
   out.append(" ").append(reason_phrase(answer.status)).append("\r\n");
   HeadWriter writer(out);
   for (const auto& [name, value] : answer.fields) writer.field(name, value);
-  // The methods that CONNECT and TRACE are refused in favour of; an app may allow fewer.
-  if (answer.status == 405) {
+  // CONNECT and TRACE are refused by the engine, which does not know what the target allows.
+  if (answer.status == 405 && !names_allow(answer)) {
     writer.field("Allow", "GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH");
   }
   if (answer.status != 204) write_framing(out, {BodyKind::kLength, answer.body.size()});

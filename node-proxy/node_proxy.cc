@@ -19,7 +19,11 @@ std::string_view path_of(std::string_view target) { return target.substr(0, targ
 
 bool is_read(const RequestHead& head) { return head.method == "GET" || head.method == "HEAD"; }
 
-LocalAnswer only_get() { return problem_answer(405, "this path can only be read"); }
+LocalAnswer only_get() {
+  auto answer = problem_answer(405, "this path can only be read");
+  answer.fields.emplace_back("Allow", "GET, HEAD");
+  return answer;
+}
 
 std::string warning_text(const NodeProxyState& state) {
   if (!state.walltime_warning) return {};

@@ -6,6 +6,7 @@
 #include <ostream>
 
 #include "common/hello.h"
+#include "common/http_writer.h"
 #include "common/loop.h"
 #include "node-proxy/app_connector.h"
 #include "node-proxy/forward_policy.h"
@@ -321,6 +322,9 @@ TEST_F(NodeProxyTest, StatusTellsWhatTheContractNames) {
   EXPECT_TRUE(json["job_end"].IsNull());
   EXPECT_EQ(answer.body.find(kToken), std::string::npos);
   EXPECT_EQ(status(request("/status", {}, "POST")), 405);
+  const auto refused = write_answer(local(request("/status", {}, "POST")), false, true, 1);
+  EXPECT_NE(refused.find("\r\nAllow: GET, HEAD\r\n"), std::string::npos);
+  EXPECT_EQ(refused.find("DELETE"), std::string::npos);
 }
 
 class ForwardPolicyTest : public testing::Test {
