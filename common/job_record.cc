@@ -51,20 +51,6 @@ bool is_address(const std::string& text) {
          inet_pton(AF_INET6, text.c_str(), scratch.data()) == 1;
 }
 
-bool is_app_target(std::string_view text) {
-  constexpr std::string_view kUnix = "unix:";
-  if (text.starts_with(kUnix)) {
-    const std::string_view path = text.substr(kUnix.size());
-    return path.size() > 1 && path.front() == '/' && is_printable(path, kUnixPathBytesMax);
-  }
-  unsigned port = 0;
-  for (const char c : text) {
-    if (c < '0' || c > '9' || port > 65535) return false;
-    port = port * 10 + static_cast<unsigned>(c - '0');
-  }
-  return !text.empty() && text.front() != '0' && port <= 65535;
-}
-
 using Json = rapidjson::Value;
 
 /// Reads the members of one object. Remembers the first failure; later calls do nothing.
@@ -208,6 +194,20 @@ void put_app(JsonWriter& json, const std::optional<JobRecord::App>& app) {
 }
 
 }  // namespace
+
+bool is_app_target(std::string_view text) {
+  constexpr std::string_view kUnix = "unix:";
+  if (text.starts_with(kUnix)) {
+    const std::string_view path = text.substr(kUnix.size());
+    return path.size() > 1 && path.front() == '/' && is_printable(path, kUnixPathBytesMax);
+  }
+  unsigned port = 0;
+  for (const char c : text) {
+    if (c < '0' || c > '9' || port > 65535) return false;
+    port = port * 10 + static_cast<unsigned>(c - '0');
+  }
+  return !text.empty() && text.front() != '0' && port <= 65535;
+}
 
 bool is_token(std::string_view text) {
   constexpr std::size_t kTokenDigits = 64;

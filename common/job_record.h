@@ -42,6 +42,9 @@ std::string write_job_record(const JobRecord& record);
 /// detail never holds the token.
 Result<JobRecord> parse_job_record(std::string_view text);
 
+/// "5500" (1..65535, no leading zeros) or "unix:" and an absolute path of at most 107 bytes.
+bool is_app_target(std::string_view text);
+
 /// 64 lower-case hex digits.
 bool is_token(std::string_view text);
 

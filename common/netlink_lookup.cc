@@ -89,6 +89,12 @@ class NetlinkLookup final : public SocketLookup {
     return fail(Errc::kSystem, "socket owner", "netlink gives no answer to the question");
   }
 
+  Result<std::optional<SocketEntry>> find_listener(const SocketEnd& local) override {
+    SocketEnd nobody;  // the wildcard of the same family, port 0
+    if (local.is_v4()) nobody.address[10] = nobody.address[11] = 0xFF;
+    return find(local, nobody);
+  }
+
  private:
   int fd_;
   std::uint32_t sequence_ = 0;

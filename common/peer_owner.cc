@@ -4,12 +4,9 @@ namespace hpc {
 
 namespace {
 
-// Sockets of users that have no number in our user namespace all show this one: never ours.
-constexpr std::uint32_t kOverflowUid = 65534;
-
 class LookupPeerOwner final : public PeerOwner {
  public:
-  explicit LookupPeerOwner(std::unique_ptr<SocketLookup> lookup) : lookup_(std::move(lookup)) {}
+  explicit LookupPeerOwner(std::shared_ptr<SocketLookup> lookup) : lookup_(std::move(lookup)) {}
 
   Result<bool> peer_belongs_to(const SocketAddress& peer, const SocketAddress& local,
                                std::uint32_t uid) override {
@@ -27,31 +24,32 @@ class LookupPeerOwner final : public PeerOwner {
     const auto our_end = make_socket_end(local.address, local.port);
     if (!their_end || !our_end) return false;
     const auto answer = lookup_->find(*their_end, *our_end);
-    return answer && *answer && (*answer)->local == *their_end && (*answer)->remote == *our_end &&
-           (*answer)->state != kTcpStateListen && (*answer)->inode != 0;
+    return answer && shows_connection(*answer, *their_end, *our_end);
   }
 
  private:
-  std::unique_ptr<SocketLookup> lookup_;
+  std::shared_ptr<SocketLookup> lookup_;  // with whoever else asks the same kernel socket
 };
 
 }  // namespace
 
-bool proves_owner(const std::optional<SocketEntry>& answer, const SocketEnd& local,
-                  const SocketEnd& remote, std::uint32_t uid) {
+bool shows_connection(const std::optional<SocketEntry>& answer, const SocketEnd& local,
+                      const SocketEnd& remote) {
   return answer && answer->local == local && answer->remote == remote &&
-         answer->state != kTcpStateListen && answer->inode != 0 && answer->uid == uid &&
-         uid != kOverflowUid;
+         answer->state != kTcpStateListen && answer->inode != 0;
 }
 
-std::unique_ptr<PeerOwner> make_peer_owner(std::unique_ptr<SocketLookup> lookup) {
+bool proves_owner(const std::optional<SocketEntry>& answer, const SocketEnd& local,
+                  const SocketEnd& remote, std::uint32_t uid) {
+  return shows_connection(answer, local, remote) && answer->uid == uid && uid != kOverflowUid;
+}
+
+std::unique_ptr<PeerOwner> make_peer_owner(std::shared_ptr<SocketLookup> lookup) {
   return std::make_unique<LookupPeerOwner>(std::move(lookup));
 }
 
 Result<std::unique_ptr<PeerOwner>> make_peer_owner() {
-  auto netlink = make_netlink_lookup();
-  return make_peer_owner(
-      make_fallback_lookup(netlink ? std::move(*netlink) : nullptr, make_proc_lookup("/proc/net")));
+  return make_peer_owner(make_system_lookup());
 }
 
 }  // namespace hpc

@@ -28,8 +28,16 @@ class PeerOwner {
 
 Result<std::unique_ptr<PeerOwner>> make_peer_owner();
 
-/// The same over a lookup of the caller's, for tests.
-std::unique_ptr<PeerOwner> make_peer_owner(std::unique_ptr<SocketLookup> lookup);
+/// The same over a lookup of the caller's. Shared: a program asks about peers and about targets
+/// over one kept socket.
+std::unique_ptr<PeerOwner> make_peer_owner(std::shared_ptr<SocketLookup> lookup);
+
+// Sockets of users that have no number in our user namespace all show this one: never ours.
+constexpr std::uint32_t kOverflowUid = 65534;
+
+/// Is `answer` about the very connection with these ends, and does a process hold it?
+bool shows_connection(const std::optional<SocketEntry>& answer, const SocketEnd& local,
+                      const SocketEnd& remote);
 
 /// The rule for a peer, pure: does `answer`, given to a question for the socket with these ends,
 /// prove that the socket is `uid`'s?

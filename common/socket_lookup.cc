@@ -58,6 +58,8 @@ std::vector<std::string_view> split_words(std::string_view line, std::size_t wor
   return words;
 }
 
+constexpr int kListenerFitExact = 3;
+
 // Lines are 150 bytes (tcp) and 200 (tcp6) and end in a newline; a longer one is not from the
 // kernel.
 constexpr std::size_t kProcLineBytesMax = 512;
@@ -73,7 +75,24 @@ class ProcLookup final : public SocketLookup {
 
   Result<std::optional<SocketEntry>> find(const SocketEnd& local,
                                           const SocketEnd& remote) override {
+    return best_of([&](const SocketEntry& entry) {
+      return entry.local == local && entry.remote == remote ? kListenerFitExact : 0;
+    });
+  }
+
+  Result<std::optional<SocketEntry>> find_listener(const SocketEnd& local) override {
+    return best_of([&](const SocketEntry& entry) {
+      return entry.state == kTcpStateListen ? listener_fit(entry.local, local) : 0;
+    });
+  }
+
+ private:
+  /// The entry for which `fit` is highest; none when it is 0 for all.
+  template <class Fit>
+  Result<std::optional<SocketEntry>> best_of(const Fit& fit) const {
     bool readable = false;
+    int best_fit = 0;
+    std::optional<SocketEntry> best;
     // A dual-stack socket with an IPv4 peer stands in tcp6, so an IPv4 question reads both.
     for (const char* table : {"/tcp", "/tcp6"}) {
       // C streams: iostreams would make the static hpc-proxy a third larger.
@@ -81,16 +100,19 @@ class ProcLookup final : public SocketLookup {
       if (!file) continue;
       readable = true;
       std::array<char, kProcLineBytesMax> line{};
-      while (std::fgets(line.data(), line.size(), file.get()) != nullptr) {
+      while (best_fit < kListenerFitExact &&
+             std::fgets(line.data(), line.size(), file.get()) != nullptr) {
         const auto entry = parse_proc_net_line(line.data());
-        if (entry && entry->local == local && entry->remote == remote) return entry;
+        const int entry_fit = entry ? fit(*entry) : 0;
+        if (entry_fit <= best_fit) continue;
+        best_fit = entry_fit;
+        best = entry;
       }
     }
     if (!readable) return fail(Errc::kSystem, "socket owner", proc_net_ + "/tcp is not readable");
-    return std::nullopt;
+    return best;
   }
 
- private:
   std::string proc_net_;
 };
 
@@ -101,20 +123,37 @@ class FallbackLookup final : public SocketLookup {
 
   Result<std::optional<SocketEntry>> find(const SocketEnd& local,
                                           const SocketEnd& remote) override {
-    if (!netlink_) return proc_->find(local, remote);
-    auto answer = netlink_->find(local, remote);
-    if (answer && answer->has_value()) netlink_works_ = true;
-    if (answer && (answer->has_value() || netlink_works_)) return answer;
-    return proc_->find(local, remote);
+    return first_of([&](SocketLookup& lookup) { return lookup.find(local, remote); });
+  }
+  Result<std::optional<SocketEntry>> find_listener(const SocketEnd& local) override {
+    return first_of([&](SocketLookup& lookup) { return lookup.find_listener(local); });
   }
 
  private:
+  template <class Ask>
+  Result<std::optional<SocketEntry>> first_of(const Ask& ask) {
+    if (!netlink_) return ask(*proc_);
+    auto answer = ask(*netlink_);
+    if (answer && answer->has_value()) netlink_works_ = true;
+    if (answer && (answer->has_value() || netlink_works_)) return answer;
+    return ask(*proc_);
+  }
+
   std::unique_ptr<SocketLookup> netlink_;  // null where the kernel has none
   std::unique_ptr<SocketLookup> proc_;
   bool netlink_works_ = false;
 };
 
 }  // namespace
+
+int listener_fit(const SocketEnd& bound, const SocketEnd& local) {
+  if (bound.port != local.port) return 0;
+  if (bound.address == local.address) return kListenerFitExact;
+  const SocketEnd any_v4 = mapped_end(std::array<std::uint8_t, 4>{}.data(), bound.port);
+  if (local.is_v4() && bound == any_v4) return 2;
+  // [::] takes IPv4 too, unless it is V6ONLY; then another socket is nearer, or nobody listens.
+  return bound == SocketEnd{{}, bound.port} ? 1 : 0;
+}
 
 bool SocketEnd::is_v4() const {
   return std::equal(kMappedPrefix.begin(), kMappedPrefix.end(), address.begin());
@@ -151,6 +190,12 @@ std::unique_ptr<SocketLookup> make_proc_lookup(std::string proc_net) {
 std::unique_ptr<SocketLookup> make_fallback_lookup(std::unique_ptr<SocketLookup> netlink,
                                                    std::unique_ptr<SocketLookup> proc) {
   return std::make_unique<FallbackLookup>(std::move(netlink), std::move(proc));
+}
+
+std::unique_ptr<SocketLookup> make_system_lookup() {
+  auto netlink = make_netlink_lookup();
+  return make_fallback_lookup(netlink ? std::move(*netlink) : nullptr,
+                              make_proc_lookup("/proc/net"));
 }
 
 }  // namespace hpc

@@ -45,6 +45,9 @@ class SocketLookup {
   /// the ends. Nothing: no such socket. kSystem: the kernel cannot be asked.
   virtual Result<std::optional<SocketEntry>> find(const SocketEnd& local,
                                                   const SocketEnd& remote) = 0;
+  /// The listener that a connection to `local` would go to, also one that is bound to the wildcard
+  /// address or to both families. The caller checks state and port. Errors as find().
+  virtual Result<std::optional<SocketEntry>> find_listener(const SocketEnd& local) = 0;
 };
 
 /// NETLINK_SOCK_DIAG, 1.0 to 1.5 us a question. kSystem where there is none (SELinux, seccomp).
@@ -57,6 +60,13 @@ std::unique_ptr<SocketLookup> make_proc_lookup(std::string proc_net);
 /// to everything, so until netlink has found one socket its "not found" is checked in /proc.
 std::unique_ptr<SocketLookup> make_fallback_lookup(std::unique_ptr<SocketLookup> netlink,
                                                    std::unique_ptr<SocketLookup> proc);
+
+/// What a program uses: netlink, and /proc/net behind it.
+std::unique_ptr<SocketLookup> make_system_lookup();
+
+/// How well a socket that is bound to `bound` fits a connection to `local`: 0 not at all, higher
+/// is nearer; the kernel takes the nearest.
+int listener_fit(const SocketEnd& bound, const SocketEnd& local);
 
 // The two texts of the kernel that are taken apart, for tests.
 

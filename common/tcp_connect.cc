@@ -12,7 +12,7 @@ namespace {
 /// One attempt. The libuv request outlives a cancelled attempt, so it is an object of its own.
 class TcpConnect final : public Pending {
  public:
-  TcpConnect(Loop& loop, std::string name, std::uint64_t timeout_ms, ConnectDone done)
+  TcpConnect(Loop& loop, std::string name, std::uint64_t timeout_ms, TcpConnectDone done)
       : loop_(loop),
         name_(std::move(name)),
         done_(std::move(done)),
@@ -69,7 +69,7 @@ class TcpConnect final : public Pending {
     });
   }
 
-  void finish(Result<std::unique_ptr<Stream>> result) {
+  void finish(Result<std::unique_ptr<TcpStream>> result) {
     *alive_ = nullptr;  // whatever comes late is not for us any more
     timer_.stop();
     const auto done = std::move(done_);
@@ -78,7 +78,7 @@ class TcpConnect final : public Pending {
 
   Loop& loop_;
   std::string name_;
-  ConnectDone done_;
+  TcpConnectDone done_;
   std::shared_ptr<TcpConnect*> alive_;  // shared with the request that libuv holds
   UvPtr<uv_tcp_t> handle_;
   Timer timer_;
@@ -87,7 +87,7 @@ class TcpConnect final : public Pending {
 }  // namespace
 
 std::unique_ptr<Pending> connect_tcp(Loop& loop, const std::string& address, std::uint16_t port,
-                                     std::uint64_t timeout_ms, ConnectDone done) {
+                                     std::uint64_t timeout_ms, TcpConnectDone done) {
   auto attempt = std::make_unique<TcpConnect>(loop, address + " port " + std::to_string(port),
                                               timeout_ms, std::move(done));
   attempt->start(make_sockaddr(address, port));

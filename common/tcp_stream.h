@@ -5,11 +5,9 @@
 #include <functional>
 #include <memory>
 #include <string>
-#include <vector>
 
-#include "common/byte_queue.h"
 #include "common/loop.h"
-#include "common/stream.h"
+#include "common/socket_stream.h"
 #include "common/upstream_pool.h"
 
 namespace hpc {
@@ -25,25 +23,11 @@ Result<sockaddr_storage> make_sockaddr(const std::string& address, std::uint16_t
 bool is_loopback_address(std::string_view address);
 
 /// A connected TCP socket as a Stream. Nagle is off: what we write is already gathered.
-class TcpStream final : public Stream {
+class TcpStream final : public SocketStream {
  public:
   TcpStream(Loop& loop, UvPtr<uv_tcp_t> connected);
-  ~TcpStream() override;
-  void start(Listener& listener) override;
-  void write_parts(std::span<const Bytes> parts) override;
-  std::size_t queued_bytes() const override;
-  void pause_read(PauseReason why) override;
-  void resume_read(PauseReason why) override;
-  void shutdown_write() override;
-  void abort(const Error& why) override;
-
   SocketAddress peer() const;
   SocketAddress local() const;
-
- private:
-  class Impl;
-  // Two owners: this object, and what libuv or the loop has not given back yet.
-  std::shared_ptr<Impl> impl_;
 };
 
 /// Accepts connections on one address.
@@ -68,9 +52,11 @@ class TcpListener {
   std::uint16_t port_ = 0;
 };
 
+using TcpConnectDone = std::function<void(Result<std::unique_ptr<TcpStream>>)>;
+
 /// Opens a connection to a numeric address within `timeout_ms`. Calls `done` in a later turn
 /// unless the returned object is destroyed first. Errors: kRefused, kTimeout, kNetwork.
 std::unique_ptr<Pending> connect_tcp(Loop& loop, const std::string& address, std::uint16_t port,
-                                     std::uint64_t timeout_ms, ConnectDone done);
+                                     std::uint64_t timeout_ms, TcpConnectDone done);
 
 }  // namespace hpc

@@ -112,6 +112,10 @@ class FakeLookup final : public SocketLookup {
     ++*asked_;
     return answer_;
   }
+  Result<std::optional<SocketEntry>> find_listener(const SocketEnd&) override {
+    ++*asked_;
+    return answer_;
+  }
 
  private:
   Result<std::optional<SocketEntry>> answer_;
