@@ -1,9 +1,12 @@
 #include "node-proxy/app_connector.h"
 
 #include <charconv>
+#include <optional>
 #include <utility>
 
 #include "common/tcp_stream.h"
+#include "common/unix_stream.h"
+#include "node-proxy/app_target.h"
 
 namespace hpc {
 
@@ -11,10 +14,16 @@ namespace {
 
 constexpr const char* kAddresses[] = {"127.0.0.1", "::1"};
 
-std::uint16_t parse_key(const std::string& key) {
-  std::uint16_t port = 0;
-  std::from_chars(key.data(), key.data() + key.size(), port);
-  return port;  // keys are made by the handler, from a port that was parsed
+Error foreign_error() {
+  return {Errc::kForbidden, "app",
+          "it belongs to another user of this node; start yours on another "
+          "port, or allow this one with --allow-foreign-ports"};
+}
+
+Error unknown_error() {
+  return {Errc::kForbidden, "app",
+          "it may belong to another user, and the kernel does not tell; "
+          "allow it with --allow-foreign-ports"};
 }
 
 }  // namespace
@@ -22,8 +31,8 @@ std::uint16_t parse_key(const std::string& key) {
 /// The two addresses one after the other. Its owner may destroy it at any time; `done_` may too.
 class AppConnector::Attempt final : public Pending {
  public:
-  Attempt(AppConnector& connector, std::string key, ConnectDone done)
-      : connector_(connector), key_(std::move(key)), done_(std::move(done)) {
+  Attempt(AppConnector& connector, std::string key, std::uint16_t port, ConnectDone done)
+      : connector_(connector), key_(std::move(key)), port_(port), done_(std::move(done)) {
     const auto found = connector_.prefers_v6_.find(key_);
     current_ = found != connector_.prefers_v6_.end() && found->second ? 1 : 0;
     first_ = current_;
@@ -31,22 +40,44 @@ class AppConnector::Attempt final : public Pending {
 
   void start() {
     pending_ =
-        connect_tcp(connector_.loop_, kAddresses[current_], parse_key(key_), connector_.timeout_ms_,
+        connect_tcp(connector_.loop_, kAddresses[current_], port_, connector_.rules_.timeout_ms,
                     [this](auto result) { on_result(std::move(result)); });
   }
 
  private:
-  void on_result(Result<std::unique_ptr<Stream>> result) noexcept {
+  void on_result(Result<std::unique_ptr<TcpStream>> result) noexcept {
     if (result) {
-      connector_.prefers_v6_[key_] = current_ == 1;
-      return finish(std::move(result));
+      const auto refusal = look_at(**result);
+      if (!refusal) {
+        connector_.prefers_v6_[key_] = current_ == 1;
+        return finish(std::move(*result));
+      }
+      result = tl::unexpected<Error>(*refusal);
+    }
+    on_error(result.error());
+  }
+
+  /// Nothing was sent yet, and nothing is when this says why not.
+  std::optional<Error> look_at(const TcpStream& stream) const {
+    if (connector_.rules_.foreign_ports.contains(port_)) return std::nullopt;
+    const auto verdict = connector_.owner_.owner_of({kAddresses[current_], port_}, stream.local(),
+                                                    connector_.rules_.uid);
+    if (!verdict) return unknown_error();
+    if (*verdict == TargetVerdict::kOurs) return std::nullopt;
+    if (*verdict == TargetVerdict::kForeign) return foreign_error();
+    return Error{Errc::kRefused, "connect", "it stopped listening"};
+  }
+
+  void on_error(const Error& error) {
+    if (error.code == Errc::kRefused || error.code == Errc::kForbidden) {
+      connector_.prefers_v6_.erase(key_);
     }
     if (current_ != first_) {
-      // What the remembered address says counts; the other was only worth a try.
-      return finish(tl::unexpected<Error>(first_error_));
+      // What the remembered address says counts, unless the other is there but not ours.
+      const bool foreign = error.code == Errc::kForbidden;
+      return finish(tl::unexpected<Error>(foreign ? error : first_error_));
     }
-    first_error_ = result.error();
-    if (first_error_.code == Errc::kRefused) connector_.prefers_v6_.erase(key_);
+    first_error_ = error;
     current_ = 1 - current_;
     // In a later turn: the connect that is calling us is still pending_.
     auto finished = std::move(pending_);
@@ -61,6 +92,7 @@ class AppConnector::Attempt final : public Pending {
 
   AppConnector& connector_;
   std::string key_;
+  std::uint16_t port_;
   ConnectDone done_;
   std::size_t current_ = 0;
   std::size_t first_ = 0;
@@ -69,7 +101,13 @@ class AppConnector::Attempt final : public Pending {
 };
 
 std::unique_ptr<Pending> AppConnector::connect(const std::string& key, ConnectDone done) {
-  auto attempt = std::make_unique<Attempt>(*this, key, std::move(done));
+  const auto target = parse_app_target(key);
+  if (target && !target->socket_path.empty()) {
+    return connect_unix(loop_, target->socket_path, rules_.uid, rules_.timeout_ms, std::move(done));
+  }
+  // Keys are made by the handler, from targets that were parsed; 0 is refused by the kernel.
+  auto attempt = std::make_unique<Attempt>(*this, key, target ? target->port : std::uint16_t{0},
+                                           std::move(done));
   attempt->start();
   return attempt;
 }

@@ -5,24 +5,40 @@
 #include <unordered_map>
 
 #include "common/loop.h"
+#include "common/target_owner.h"
 #include "common/upstream_pool.h"
+#include "node-proxy/port_set.h"
 
 namespace hpc {
 
-/// Opens connections to the user's apps: the key is a port in decimal, tried on 127.0.0.1, then on
-/// [::1]. The address that worked is remembered until it is refused.
+/// Opens connections to the user's apps: the key is an app target, so a port in decimal, tried on
+/// 127.0.0.1, then on [::1], or "unix:/PATH". The address that worked is remembered until it is
+/// refused.
 ///
-/// Errors: kRefused when nothing listens on either address; else what the first one said.
+/// Only to programs of this user: the kernel is asked whose the far end is before the first byte
+/// is sent. An address of another user's counts as one where nothing listens.
+///
+/// Errors: kRefused when nothing listens on either address; kForbidden when none is ours and one is
+/// foreign, or when it cannot be told whose it is (`detail` is for the user, and never says who);
+/// else what the first one said.
 class AppConnector final : public Connector {
  public:
-  AppConnector(Loop& loop, std::uint64_t timeout_ms) : loop_(loop), timeout_ms_(timeout_ms) {}
+  struct Rules {
+    std::uint32_t uid = 0;
+    PortSet foreign_ports;         // --allow-foreign-ports: whoever listens there
+    std::uint64_t timeout_ms = 0;  // of each address
+  };
+  /// `owner` must outlive this object.
+  AppConnector(Loop& loop, TargetOwner& owner, Rules rules)
+      : loop_(loop), owner_(owner), rules_(std::move(rules)) {}
   std::unique_ptr<Pending> connect(const std::string& key, ConnectDone done) override;
 
  private:
   class Attempt;
 
   Loop& loop_;
-  std::uint64_t timeout_ms_;  // of each address
+  TargetOwner& owner_;
+  Rules rules_;
   // Ports whose app listens on ::1 only; at most as many entries as there are ports.
   std::unordered_map<std::string, bool> prefers_v6_;
 };

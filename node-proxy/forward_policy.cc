@@ -84,7 +84,7 @@ class AppForwardPolicy final : public ForwardPolicy {
         return error_answer(504, where + " does not take connections; look whether it hangs",
                             context_.navigation);
       case Errc::kForbidden:
-        return error_answer(403, where + " may not be reached from here", context_.navigation);
+        return error_answer(403, where + ": " + error.detail, context_.navigation);
       case Errc::kUnavailable:
         return error_answer(503, where + " cannot be reached now; try again", context_.navigation);
       default:

@@ -47,19 +47,8 @@ NodeProxyState make_state(const Options& options, const JobIdentity& identity,
   return state;
 }
 
-/// Asks nobody: for a kernel that cannot tell whose a socket is. Then only the token counts.
-class NobodyKnows final : public PeerOwner {
- public:
-  Result<bool> peer_belongs_to(const SocketAddress&, const SocketAddress&, std::uint32_t) override {
-    return false;
-  }
-};
-
-std::unique_ptr<PeerOwner> usable_owner(Log& log) {
-  auto owner = make_peer_owner();
-  if (owner) return std::move(*owner);
-  log.warning("only requests with the token are let in", {{"why", describe(owner.error())}});
-  return std::make_unique<NobodyKnows>();
+AppConnector::Rules connector_rules(const Options& options) {
+  return {geteuid(), options.allow_foreign_ports, options.connect_timeout_ms};
 }
 
 HttpServerOptions server_options(const Options& options, PeerOwner& owner) {
@@ -99,9 +88,11 @@ NodeServer::NodeServer(Loop& loop, const Options& options, const RecordDir& dir,
       identity_(std::move(identity)),
       log_(log),
       state_(make_state(options, identity_, host)),
-      owner_(usable_owner(log)),
+      lookup_(make_system_lookup()),
+      owner_(make_peer_owner(lookup_)),
+      target_owner_(make_target_owner(lookup_)),
       access_(state_.record.token, options.require_token, geteuid(), *owner_),
-      connector_(loop, options.connect_timeout_ms),
+      connector_(loop, *target_owner_, connector_rules(options)),
       pool_(loop, connector_),
       handler_(std::make_unique<NodeProxy>(state_, access_, pool_, loop, log,
                                            [this] { return server_->stats(); })),

@@ -52,7 +52,9 @@ class NodeServer {
   JobIdentity identity_;
   Log& log_;
   NodeProxyState state_;
+  std::shared_ptr<SocketLookup> lookup_;  // one kernel socket for both questions
   std::unique_ptr<PeerOwner> owner_;
+  std::unique_ptr<TargetOwner> target_owner_;
   Access access_;
   AppConnector connector_;
   UpstreamPool pool_;

@@ -130,6 +130,14 @@ Status set_allow_ports(Options& options, std::string_view value) {
   return {};
 }
 
+Status set_allow_foreign_ports(Options& options, std::string_view value) {
+  if (value.empty()) return {};
+  auto set = PortSet::parse(value);
+  if (!set) return must("a list of ports and ranges, as in 8888 or 80,3000-3010");
+  options.allow_foreign_ports = std::move(*set);
+  return {};
+}
+
 constexpr OptionRow kRows[] = {
     {"port", "HPC_PROXY_LISTEN", "N|A-B", "0", true, false,
      "listen on this port, on the first free one of a range, or on any free one (0)", set_port},
@@ -152,6 +160,9 @@ constexpr OptionRow kRows[] = {
      set_url_template},
     {"allow-ports", "", "LIST", "1024-65535", true, false,
      "app ports that may be reached; others are answered 403", set_allow_ports},
+    {"allow-foreign-ports", "", "LIST", "", true, false,
+     "app ports that may be reached whoever listens there (default: only your own programs)",
+     set_allow_foreign_ports},
     {"require-token", "", "", "", true, false,
      "let nobody in without the token, not even processes of the same user",
      [](Options& o, std::string_view v) { return set_switch(o.require_token, v); }},

@@ -31,6 +31,7 @@ struct Options {
   LogFormat log_format = LogFormat::kText;
   std::string url_template;  // empty: the default, "/port/{port}/"
   PortSet allow_ports;
+  PortSet allow_foreign_ports;  // empty: none
   bool require_token = false;
   std::uint64_t idle_exit_ms = 0;  // 0: never
   std::uint64_t connect_timeout_ms = 0;

@@ -95,7 +95,7 @@ class RoutesTest(harness.TestCase):
     def test_app_that_comes_later_is_found(self):
         port = free_port()
         self.assertEqual(self.proxy.get(f"/port/{port}/").status, 503)
-        with socket.create_server(("127.0.0.1", port)) as listener:
+        with harness.user_sockets(), socket.create_server(("127.0.0.1", port)) as listener:
             def answer_once():
                 connection, _ = listener.accept()
                 with connection:
@@ -108,7 +108,8 @@ class RoutesTest(harness.TestCase):
 
     def test_app_on_ipv6_only(self):
         try:
-            listener = socket.create_server(("::1", 0), family=socket.AF_INET6)
+            with harness.user_sockets():
+                listener = socket.create_server(("::1", 0), family=socket.AF_INET6)
         except OSError as error:
             self.skipTest(f"no IPv6 here: {error}")
         self.addCleanup(listener.close)
@@ -123,7 +124,8 @@ class RoutesTest(harness.TestCase):
                     connection.recv(65536)
                     connection.sendall(b"HTTP/1.0 200 OK\r\n\r\nsix")
 
-        threading.Thread(target=serve, daemon=True).start()
+        with harness.user_sockets():
+            threading.Thread(target=serve, daemon=True).start()
         for _ in range(3):
             answer = self.proxy.get(f"/port/{listener.getsockname()[1]}/")
             self.assertEqual((answer.status, answer.body), (200, b"six"))

@@ -10,6 +10,8 @@ Every test has a temporary home of its own, programs are ended by their process 
 wrote is printed when a test fails. As root, programs run as an ordinary user (USER_UID).
 """
 
+import contextlib
+import ctypes
 import http.server
 import json
 import os
@@ -51,6 +53,22 @@ def as_user(uid, command):
     if not IS_ROOT or uid is None:
         return list(command)
     return ["setpriv", "--reuid", str(uid), "--regid", str(uid), "--clear-groups", *command]
+
+
+@contextlib.contextmanager
+def user_sockets(uid=USER_UID):
+    """Sockets that this thread, and threads started in it, make or accept are that user's: hpc-proxy
+    reaches only apps of its own user."""
+    if not IS_ROOT:
+        yield
+        return
+    # Only of this thread, unlike what Python's os module offers.
+    set_uid = ctypes.CDLL(None).setfsuid
+    set_uid(uid)
+    try:
+        yield
+    finally:
+        set_uid(0)
 
 
 class Answer:
@@ -232,7 +250,8 @@ class TestCase(unittest.TestCase):
 
     def app(self, handler):
         """Serves `handler(connection)` for every connection to the returned port of 127.0.0.1."""
-        listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+        with user_sockets():
+            listener = socket.create_server(("127.0.0.1", 0), backlog=128)
         self.addCleanup(listener.close)
 
         def accept():
@@ -243,16 +262,18 @@ class TestCase(unittest.TestCase):
                     return
                 threading.Thread(target=handler, args=(connection,), daemon=True).start()
 
-        threading.Thread(target=accept, daemon=True).start()
+        with user_sockets():
+            threading.Thread(target=accept, daemon=True).start()
         return listener.getsockname()[1]
 
     def http_app(self, handler_class):
         """Serves with a http.server handler; returns the port."""
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler_class)
-        server.daemon_threads = True
+        with user_sockets():
+            server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler_class)
+            server.daemon_threads = True
+            threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         self.addCleanup(server.server_close)
         self.addCleanup(server.shutdown)
-        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         return server.server_address[1]
 
     def _end_all(self):

@@ -57,7 +57,7 @@ ClientInfo loopback_client() {
 class NodeProxyTest : public testing::Test {
  protected:
   NodeProxyTest()
-      : connector(loop, 1000),
+      : connector(loop, *target_owner, {20001U, {}, 1000}),
         pool(loop, connector),
         log(LogLevel::kDebug, LogFormat::kText,
             [this](std::string_view line) { logged.append(line).append("\n"); }) {
@@ -96,6 +96,7 @@ class NodeProxyTest : public testing::Test {
 
   Loop loop;
   FakeOwner owner;
+  std::unique_ptr<TargetOwner> target_owner = make_target_owner(make_system_lookup());
   AppConnector connector;
   UpstreamPool pool;
   std::string logged;

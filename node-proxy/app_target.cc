@@ -1,0 +1,34 @@
+#include "node-proxy/app_target.h"
+
+#include <charconv>
+
+#include "common/job_record.h"
+
+namespace hpc {
+
+Result<AppTarget> parse_app_target(std::string_view text) {
+  if (!is_app_target(text)) {
+    return fail(Errc::kUsage, "app",
+                "must be a port from 1 to 65535, or unix: and the absolute path of a socket, at "
+                "most 107 bytes");
+  }
+  constexpr std::string_view kUnix = "unix:";
+  AppTarget target;
+  if (text.starts_with(kUnix)) {
+    target.socket_path = text.substr(kUnix.size());
+  } else {
+    std::from_chars(text.data(), text.data() + text.size(), target.port);
+  }
+  return target;
+}
+
+std::string describe(const AppTarget& target) {
+  if (target.port == 0) return "the app on its socket";
+  return "the app on port " + std::to_string(target.port);
+}
+
+std::string app_host(const AppTarget& target) {
+  return target.port == 0 ? "localhost" : "localhost:" + std::to_string(target.port);
+}
+
+}  // namespace hpc
