@@ -7,6 +7,9 @@
 
 #include "common/edge_fields.h"
 #include "node-proxy/pages.h"
+#include "node-proxy/rewrite_cookie.h"
+#include "node-proxy/rewrite_location.h"
+#include "node-proxy/rewrite_request.h"
 
 namespace hpc {
 
@@ -14,9 +17,12 @@ namespace {
 
 constexpr std::size_t kPrefixBytesMax = 2048;  // far longer than /user/U/C/I/absport/65535
 
-/// Fields that say who asked and where. A stranger's are never passed on.
+/// Fields that say who asked and where: written anew.
 constexpr std::string_view kForwardedFields[] = {"X-Forwarded-For", "X-Forwarded-Host",
                                                  "X-Forwarded-Proto", "X-Forwarded-Prefix"};
+
+/// What lets a browser keep an answer.
+constexpr std::string_view kCacheFields[] = {"Cache-Control", "Expires", "Pragma"};
 
 bool starts_ignoring_case(std::string_view text, std::string_view begin) {
   return text.size() >= begin.size() && equals_ignoring_case(text.substr(0, begin.size()), begin);
@@ -32,8 +38,8 @@ bool is_plain_path(std::string_view path) {
   // "//host" would be another site where it becomes a Location.
   if (path.starts_with("//") || path.ends_with('/')) return false;
   return std::all_of(path.begin(), path.end(), [](char c) {
-    return c > ' ' && c <= '~' && c != '?' && c != '#' && c != '"' && c != '\\' && c != '<' &&
-           c != '>';
+    // Nothing that ends or quotes a path where it is written: Location, Refresh, Set-Cookie.
+    return c > ' ' && c <= '~' && std::string_view("?#\"'\\<>;").find(c) == std::string_view::npos;
   });
 }
 
@@ -49,36 +55,53 @@ std::optional<std::string> quoted(std::string_view value) {
 class AppForwardPolicy final : public ForwardPolicy {
  public:
   AppForwardPolicy(const RequestHead& head, ForwardContext context)
-      : context_(std::move(context)), external_host_(head.host) {}
+      : context_(std::move(context)),
+        read_(head.method == "GET" || head.method == "HEAD"),
+        has_cookies_(head.fields.find("Cookie").has_value()) {
+    names_.port = context_.port;
+    names_.prefix = context_.prefix;
+    names_.external_scheme = believed(head, "X-Forwarded-Proto", "http");
+    names_.external_host = believed(head, "X-Forwarded-Host", head.host);
+    names_.keep_prefix = context_.keep_prefix;
+    names_.bare_prefix = context_.bare_prefix;
+  }
 
   void write_request_fields(const RequestHead& head, const HopFields& hop,
                             HeadWriter& out) override {
     out.field("Host", "localhost:" + std::to_string(context_.port));
     for (std::size_t i = 0; i < head.fields.size(); ++i) {
       const Field field = head.fields[i];
-      if (hop.ends_here(field.name) || is_rewritten(field.name)) continue;
-      out.field(field.name, field.value);
+      if (hop.ends_here(field.name) || is_left_out(field.name)) continue;
+      const auto changed = for_app(field);
+      out.field(field.name, changed ? std::string_view(*changed) : field.value);
     }
     write_forwarded(head, out);
   }
 
   void write_response_fields(const ResponseHead& head, const HopFields& hop,
                              HeadWriter& out) override {
+    const bool learnt = learn_prefix(head);
     for (std::size_t i = 0; i < head.fields.size(); ++i) {
       const Field field = head.fields[i];
       if (hop.ends_here(field.name) || affects_whole_host(field.name)) continue;
       if (equals_ignoring_case(field.name, "Service-Worker-Allowed") &&
-          !under_prefix(field.value)) {
+          !is_scope_under_prefix(field.value, context_.prefix)) {
         continue;
       }
-      out.field(field.name, field.value);
+      if (learnt && is_any_of(field.name, kCacheFields)) continue;
+      const auto changed = for_browser(field);
+      out.field(field.name, changed ? std::string_view(*changed) : field.value);
     }
+    // A browser that kept this redirect of a page to itself would go round for ever.
+    if (learnt) out.field("Cache-Control", "no-store");
   }
 
   LocalAnswer on_upstream_failed(const Error& error) override {
     const std::string where = "the app on port " + std::to_string(context_.port);
     switch (error.code) {
       case Errc::kRefused:
+        if (context_.keep_prefix_table != nullptr)
+          context_.keep_prefix_table->forget(context_.port);
         return waiting_answer(context_.port, context_.host, context_.warning, context_.navigation);
       case Errc::kTimeout:
         return error_answer(504, where + " does not take connections; look whether it hangs",
@@ -95,13 +118,43 @@ class AppForwardPolicy final : public ForwardPolicy {
   }
 
  private:
-  static bool is_rewritten(std::string_view name) {
-    return equals_ignoring_case(name, "Host") || equals_ignoring_case(name, "Forwarded") ||
-           is_any_of(name, kForwardedFields) || starts_ignoring_case(name, "X-HPC-");
+  /// What others must not say; a token holder may say more than what is written anew.
+  bool is_left_out(std::string_view name) const {
+    if (equals_ignoring_case(name, "Host") || is_any_of(name, kForwardedFields)) return true;
+    const bool believed = context_.token_holder && starts_ignoring_case(name, "X-Forwarded-");
+    return says_who_asks(name) && !believed;
   }
 
-  bool under_prefix(std::string_view path) const {
-    return path == context_.prefix || path.starts_with(context_.prefix + "/");
+  std::optional<std::string> for_app(const Field& field) const {
+    if (equals_ignoring_case(field.name, "Origin")) return rewrite_origin(field.value, names_);
+    if (equals_ignoring_case(field.name, "Referer")) return rewrite_referer(field.value, names_);
+    if (equals_ignoring_case(field.name, "Cookie")) return rewrite_cookie(field.value);
+    return std::nullopt;
+  }
+
+  std::optional<std::string> for_browser(const Field& field) const {
+    if (equals_ignoring_case(field.name, "Location") ||
+        equals_ignoring_case(field.name, "Content-Location")) {
+      return rewrite_location(field.value, names_);
+    }
+    if (equals_ignoring_case(field.name, "Refresh")) return rewrite_refresh(field.value, names_);
+    if (equals_ignoring_case(field.name, "Set-Cookie")) {
+      return rewrite_set_cookie(field.value, names_);
+    }
+    return std::nullopt;
+  }
+
+  /// Notes an app that redirects a page to itself under its prefix: it knows its prefix. Not after
+  /// a POST, which ends so in every well-behaved app, nor where the first cookie comes with it: the
+  /// app then looks whether the browser keeps cookies.
+  bool learn_prefix(const ResponseHead& head) {
+    if (context_.keep_prefix_table == nullptr || context_.keep_prefix || !read_) return false;
+    if (head.status < 300 || head.status > 399) return false;
+    if (!has_cookies_ && head.fields.find("Set-Cookie")) return false;
+    const auto location = head.fields.find("Location");
+    if (!location || !redirects_to_itself(*location, context_.target, names_)) return false;
+    context_.keep_prefix_table->remember(context_.port, context_.prefix);
+    return true;
   }
 
   /// What the token holder says of the field, else our own view.
@@ -113,8 +166,8 @@ class AppForwardPolicy final : public ForwardPolicy {
 
   void write_forwarded(const RequestHead& head, HeadWriter& out) const {
     const std::string from = believed(head, "X-Forwarded-For", context_.peer_address);
-    const std::string host = believed(head, "X-Forwarded-Host", external_host_);
-    const std::string proto = believed(head, "X-Forwarded-Proto", "http");
+    const std::string& host = names_.external_host;
+    const std::string& proto = names_.external_scheme;
     if (!from.empty()) out.field("X-Forwarded-For", from);
     if (!host.empty()) out.field("X-Forwarded-Host", host);
     out.field("X-Forwarded-Proto", proto);
@@ -138,7 +191,9 @@ class AppForwardPolicy final : public ForwardPolicy {
   }
 
   ForwardContext context_;
-  std::string external_host_;
+  RewriteContext names_;
+  bool read_;         // GET or HEAD
+  bool has_cookies_;  // the request had some
 };
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "common/http_handler.h"
+#include "node-proxy/keep_prefix_table.h"
 
 namespace hpc {
 
@@ -14,8 +15,13 @@ struct ForwardContext {
   bool navigation = false;    // a person looks at the answer
   std::string peer_address;   // "127.0.0.1"
   std::string prefix;         // the path in front of REST as the browser used it (external)
+  std::string target;         // what the browser asked for: prefix and REST
+  bool keep_prefix = false;   // the app is asked for `target`, else for REST
+  bool bare_prefix = false;   // a WebSocket that asked for the prefix without its slash
   std::string host;           // of this machine, for pages
   std::string warning;        // of the walltime, for pages; may be empty
+  // Where to note that the app knows its prefix; outlives the policy. May be nullptr.
+  KeepPrefixTable* keep_prefix_table = nullptr;
 };
 
 /// How requests and answers are changed between a browser and an app (contract 1.4).

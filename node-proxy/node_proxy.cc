@@ -110,9 +110,13 @@ Decision NodeProxy::forward(const RequestHead& head, const ClientInfo& client, b
   context.navigation = navigation;
   context.peer_address = client.peer_address;
   context.prefix = prefix;
+  context.target = prefix + rest;
+  context.keep_prefix = route->keep_prefix || keep_prefix_table_.knows(route->port, prefix);
+  context.bare_prefix = route->needs_slash;
+  context.keep_prefix_table = &keep_prefix_table_;
   context.host = state_.record.host;
   context.warning = warning_text(state_);
-  return Forward{&pool_, number, route->keep_prefix ? prefix + rest : rest,
+  return Forward{&pool_, number, context.keep_prefix ? context.target : rest,
                  make_forward_policy(head, std::move(context))};
 }
 

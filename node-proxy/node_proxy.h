@@ -9,6 +9,7 @@
 #include "common/job_record.h"
 #include "common/log.h"
 #include "node-proxy/access.h"
+#include "node-proxy/keep_prefix_table.h"
 #include "node-proxy/port_set.h"
 
 namespace hpc {
@@ -25,7 +26,8 @@ struct NodeProxyState {
 /// hpc-proxy's side of the engine: the routes of contract 1.3. Everything but /healthz and the
 /// hello is decided by Access first.
 ///
-/// All references must outlive it. `stats` is asked for when somebody asks for /status.
+/// All references must outlive it; it must outlive the exchanges that it began. `stats` is asked
+/// for when somebody asks for /status.
 class NodeProxy final : public HttpHandler {
  public:
   using Stats = std::function<HttpServerStats()>;
@@ -53,6 +55,7 @@ class NodeProxy final : public HttpHandler {
   Log& log_;
   Stats stats_;
   std::uint64_t last_request_ms_;
+  KeepPrefixTable keep_prefix_table_;  // of apps under /port/N; policies write into it
 };
 
 /// The body of /status.

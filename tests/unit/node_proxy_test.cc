@@ -9,7 +9,6 @@
 #include "common/http_writer.h"
 #include "common/loop.h"
 #include "node-proxy/app_connector.h"
-#include "node-proxy/forward_policy.h"
 #include "node-proxy/pages.h"
 
 namespace hpc {
@@ -17,6 +16,7 @@ namespace {
 
 const std::string kToken(64, '7');
 const std::string kNonce(64, 'a');
+const std::string kHere = "http://127.0.0.1:41234";
 
 /// A kernel that answers as it is told.
 class FakeOwner final : public PeerOwner {
@@ -88,6 +88,21 @@ class NodeProxyTest : public testing::Test {
     std::string text = forward->key + " " + forward->target + "\r\n";
     HeadWriter writer(text);
     forward->policy->write_request_fields(head, HopFields(head.fields), writer);
+    return text;
+  }
+  /// What the browser gets of an app's redirect.
+  std::string answered(const RequestHead& head, std::string_view location, int status = 302,
+                       std::string_view set_cookie = {}) {
+    auto decision = proxy->on_request(head, client);
+    ResponseHead answer;
+    answer.status = status;
+    answer.fields.add("Cache-Control", "max-age=60");
+    answer.fields.add("Location", location);
+    if (!set_cookie.empty()) answer.fields.add("Set-Cookie", set_cookie);
+    std::string text;
+    HeadWriter writer(text);
+    std::get<Forward>(decision).policy->write_response_fields(answer, HopFields(answer.fields),
+                                                              writer);
     return text;
   }
   static bool has(const std::string& text, const std::string& line) {
@@ -287,6 +302,84 @@ TEST_F(NodeProxyTest, TokenHolderIsBelieved) {
   EXPECT_TRUE(has(text, "Forwarded: for=\"10.0.0.9\";host=\"hpc.example.org\";proto=\"https\""));
 }
 
+TEST_F(NodeProxyTest, AppSeesItsOwnOriginAndReferer) {
+  const auto text = forwarded(request("/port/5500/x", {{"Origin", "http://127.0.0.1:41234"},
+                                                       {"Referer", kHere + "/port/5500/y?z"},
+                                                       {"Cookie", "__Secure-s=1"}}));
+  EXPECT_TRUE(has(text, "Origin: http://localhost:5500"));
+  EXPECT_TRUE(has(text, "Referer: http://localhost:5500/y?z"));
+  EXPECT_TRUE(has(text, "Cookie: __Host-s=1; __Secure-s=1"));
+}
+
+TEST_F(NodeProxyTest, AppSeesThePrefixInTheRefererWhereItIsAskedWithIt) {
+  const auto text = forwarded(request("/absport/5500/x", {{"Referer", kHere + "/absport/5500/y"}}));
+  EXPECT_TRUE(has(text, "Referer: http://localhost:5500/absport/5500/y"));
+}
+
+TEST_F(NodeProxyTest, ExternalOriginIsTheTokenHolders) {
+  const std::string referer = kHere + "/port/5500/";
+  const FieldPairs fields = {{"X-HPC-Proxy-Token", kToken},
+                             {"X-Forwarded-Host", "hpc.example.org"},
+                             {"X-Forwarded-Proto", "https"},
+                             {"X-Forwarded-Port", "443"},
+                             {"X_Forwarded_For", "6.6.6.6"},
+                             {"Origin", "https://hpc.example.org"},
+                             {"Referer", referer}};
+  const auto text = forwarded(request("/port/5500/x", fields));
+  EXPECT_TRUE(has(text, "Origin: http://localhost:5500"));
+  EXPECT_TRUE(has(text, "Referer: " + referer)) << "not the external origin";
+  EXPECT_TRUE(has(text, "X-Forwarded-Port: 443"));
+  EXPECT_EQ(text.find("6.6.6.6"), std::string::npos);
+}
+
+TEST_F(NodeProxyTest, OthersSayNothingOfWhoAsks) {
+  const auto text = forwarded(request("/port/5500/", {{"X-Forwarded-User", "6.6.6.6"},
+                                                      {"X_Forwarded_For", "6.6.6.6"},
+                                                      {"X_HPC_Proxy_Token", "6.6.6.6"}}));
+  EXPECT_EQ(text.find("6.6.6.6"), std::string::npos);
+}
+
+TEST_F(NodeProxyTest, AppThatRedirectsToItselfIsAskedWithItsPrefix) {
+  const auto head = request("/port/5500/");
+  EXPECT_EQ(answered(head, "/port/5500/"), "Location: /port/5500/\r\nCache-Control: no-store\r\n");
+  EXPECT_TRUE(forwarded(head).starts_with("5500 /port/5500/\r\n"));
+  EXPECT_TRUE(forwarded(request("/port/5500/x")).starts_with("5500 /port/5500/x\r\n"));
+  EXPECT_TRUE(forwarded(request("/port/5501/x")).starts_with("5501 /x\r\n"));
+}
+
+TEST_F(NodeProxyTest, PrefixIsForgottenWhenNothingListens) {
+  const auto head = request("/port/5500/");
+  answered(head, "/port/5500/");
+  auto decision = proxy->on_request(head, client);
+  std::get<Forward>(decision).policy->on_upstream_failed({Errc::kRefused, "", ""});
+  EXPECT_TRUE(forwarded(head).starts_with("5500 /\r\n"));
+}
+
+TEST_F(NodeProxyTest, PrefixIsLearntFromCirclesOnly) {
+  answered(request("/port/5500/x", {}, "POST"), "/port/5500/x");
+  answered(request("/port/5500/x"), "/port/5500/y");
+  answered(request("/port/5500/x"), "/x");
+  answered(request("/port/5500/x"), "/port/5500/x", 201);
+  answered(request("/port/5500/x"), "/port/5500/x", 302, "first=1");
+  EXPECT_TRUE(forwarded(request("/port/5500/x")).starts_with("5500 /x\r\n"));
+  answered(request("/port/5500/x", {{"Cookie", "first=1"}}), "/port/5500/x", 302, "first=1");
+  EXPECT_TRUE(forwarded(request("/port/5500/x")).starts_with("5500 /port/5500/x\r\n"));
+}
+
+TEST_F(NodeProxyTest, CookieOfABareWebSocketStaysUnderThePrefix) {
+  auto head = request("/port/5500");
+  head.websocket_upgrade = true;
+  auto decision = proxy->on_request(head, client);
+  ResponseHead answer;
+  answer.status = 101;
+  answer.fields.add("Set-Cookie", "a=1");
+  std::string text;
+  HeadWriter writer(text);
+  std::get<Forward>(decision).policy->write_response_fields(answer, HopFields(answer.fields),
+                                                            writer);
+  EXPECT_EQ(text, "Set-Cookie: a=1; Path=/port/5500/\r\n");
+}
+
 TEST_F(NodeProxyTest, TokenReachesNeitherAppNorLog) {
   const auto text = forwarded(
       request("/port/5500/?secret=1", {{"X-HPC-Proxy-Token", kToken}, {"X-HPC-Other", "1"}}));
@@ -326,58 +419,6 @@ TEST_F(NodeProxyTest, StatusTellsWhatTheContractNames) {
   const auto refused = write_answer(local(request("/status", {}, "POST")), false, true, 1);
   EXPECT_NE(refused.find("\r\nAllow: GET, HEAD\r\n"), std::string::npos);
   EXPECT_EQ(refused.find("DELETE"), std::string::npos);
-}
-
-class ForwardPolicyTest : public testing::Test {
- protected:
-  static std::unique_ptr<ForwardPolicy> policy(bool navigation = false) {
-    ForwardContext context;
-    context.port = 5500;
-    context.prefix = "/port/5500";
-    context.host = "node<07>";
-    context.navigation = navigation;
-    return make_forward_policy(request("/port/5500/"), context);
-  }
-};
-
-TEST_F(ForwardPolicyTest, DangerousFieldsOfAnswersAreDropped) {
-  ResponseHead head;
-  for (const char* name : {"alt-svc", "Strict-Transport-Security", "Clear-Site-Data",
-                           "Public-Key-Pins", "NEL", "Report-To", "Reporting-Endpoints"}) {
-    head.fields.add(name, "x");
-  }
-  head.fields.add("Content-Type", "text/plain");
-  head.fields.add("Service-Worker-Allowed", "/");
-  head.fields.add("service-worker-allowed", "/port/5500/app");
-  std::string text;
-  HeadWriter writer(text);
-  policy()->write_response_fields(head, HopFields(head.fields), writer);
-  EXPECT_EQ(text, "Content-Type: text/plain\r\nservice-worker-allowed: /port/5500/app\r\n");
-}
-
-TEST_F(ForwardPolicyTest, FailuresHaveTheirStatus) {
-  const auto status = [&](Errc code) {
-    return policy()->on_upstream_failed({code, "", ""}).status;
-  };
-  EXPECT_EQ(status(Errc::kRefused), 503);
-  EXPECT_EQ(status(Errc::kTimeout), 504);
-  EXPECT_EQ(status(Errc::kForbidden), 403);
-  EXPECT_EQ(status(Errc::kNetwork), 502);
-  EXPECT_EQ(status(Errc::kBadRequest), 502);
-}
-
-TEST_F(ForwardPolicyTest, WaitingPageGoesOnByItself) {
-  const auto answer = policy(true)->on_upstream_failed({Errc::kRefused, "", ""});
-  EXPECT_EQ(answer.fields.back(), (std::pair<std::string, std::string>{"Retry-After", "2"}));
-  EXPECT_NE(answer.body.find("http-equiv=\"refresh\""), std::string::npos);
-  EXPECT_NE(answer.body.find("node&lt;07&gt;"), std::string::npos);
-  EXPECT_EQ(answer.body.find("node<07>"), std::string::npos);
-}
-
-TEST_F(ForwardPolicyTest, ProgramsGetProblemJson) {
-  const auto answer = policy(false)->on_upstream_failed({Errc::kRefused, "", ""});
-  EXPECT_EQ(answer.fields.at(0).second, "application/problem+json");
-  EXPECT_EQ(answer.fields.back().first, "Retry-After");
 }
 
 TEST(PagesTest, NavigationIsWhatABrowserSaysItIs) {

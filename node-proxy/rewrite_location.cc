@@ -1,0 +1,127 @@
+#include "node-proxy/rewrite_location.h"
+
+#include <algorithm>
+
+#include "common/http_head.h"
+
+namespace hpc {
+
+namespace {
+
+bool is_blank(char c) { return c == ' ' || c == '\t'; }
+
+void skip_blanks(std::string_view text, std::size_t& at) {
+  while (at < text.size() && is_blank(text[at])) ++at;
+}
+
+/// Where the URL of a Refresh is.
+struct UrlSpan {
+  std::size_t begin;
+  std::size_t end;
+};
+
+/// Behind the seconds and what separates them from the URL; the end of the text if there is none.
+std::size_t end_of_seconds(std::string_view text) {
+  std::size_t at = std::min(text.find_first_not_of("0123456789."), text.size());
+  if (at == 0 || at == text.size()) return text.size();
+  if (text[at] != ';' && text[at] != ',' && !is_blank(text[at])) return text.size();
+  skip_blanks(text, at);
+  if (at < text.size() && (text[at] == ';' || text[at] == ',')) ++at;
+  skip_blanks(text, at);
+  return at;
+}
+
+std::optional<UrlSpan> find_refresh_url(std::string_view text) {
+  std::size_t at = end_of_seconds(text);
+  if (equals_ignoring_case(text.substr(at, 3), "url")) {
+    std::size_t value = at + 3;
+    skip_blanks(text, value);
+    if (value < text.size() && text[value] == '=') {
+      at = value + 1;
+      skip_blanks(text, at);
+    }
+  }
+  if (at >= text.size()) return std::nullopt;
+  const char quote = text[at];
+  if (quote != '"' && quote != '\'') return UrlSpan{at, text.size()};
+  return UrlSpan{at + 1, std::min(text.find(quote, at + 1), text.size())};
+}
+
+/// The path and what follows it of a value that is ours, whatever name it uses for us.
+std::optional<std::string_view> own_path(std::string_view location, const RewriteContext& context) {
+  if (is_path_absolute(location)) return location;
+  const auto url = parse_host_url(location);
+  if (!url || (!names_external(*url, context) && !names_app(*url, context))) return std::nullopt;
+  return url->rest;
+}
+
+/// "." and "..", also as %2e: what a browser takes away when it resolves a path.
+bool is_dot_segment(std::string_view segment) {
+  std::size_t dots = 0;
+  while (!segment.empty()) {
+    const bool escaped = equals_ignoring_case(segment.substr(0, 3), "%2e");
+    if (!escaped && segment.front() != '.') return false;
+    segment.remove_prefix(escaped ? 3 : 1);
+    ++dots;
+  }
+  return dots == 1 || dots == 2;
+}
+
+}  // namespace
+
+std::optional<std::string> rewrite_location(std::string_view location,
+                                            const RewriteContext& context) {
+  if (is_path_absolute(location)) {
+    if (is_under_prefix(location, context.prefix)) return std::nullopt;
+    return with_prefix(location, context.prefix);
+  }
+  const auto url = parse_host_url(location);
+  if (!url) return std::nullopt;
+  const bool under = is_under_prefix(url->rest, context.prefix);
+  if (names_external(*url, context)) {
+    if (under) return std::nullopt;
+    return std::string(url->origin) + with_prefix(url->rest, context.prefix);
+  }
+  if (!names_app(*url, context)) return std::nullopt;
+  return under ? std::string(url->rest) : with_prefix(url->rest, context.prefix);
+}
+
+std::optional<std::string> rewrite_refresh(std::string_view refresh,
+                                           const RewriteContext& context) {
+  const auto span = find_refresh_url(refresh);
+  if (!span) return std::nullopt;
+  const auto url = rewrite_location(refresh.substr(span->begin, span->end - span->begin), context);
+  if (!url) return std::nullopt;
+  std::string text(refresh.substr(0, span->begin));
+  return text.append(*url).append(refresh.substr(span->end));
+}
+
+bool redirects_to_itself(std::string_view location, std::string_view external_target,
+                         const RewriteContext& context) {
+  auto path = own_path(location, context);
+  if (!path || !is_under_prefix(*path, context.prefix)) return false;
+  path = path->substr(0, path->find('#'));
+  if (*path == external_target) return true;
+  // The bare prefix is answered with a redirect to its slash: a circle of two.
+  return *path == context.prefix && external_target == context.prefix + "/";
+}
+
+bool is_scope_under_prefix(std::string_view scope, std::string_view prefix) {
+  if (!scope.starts_with(prefix)) return false;
+  std::string_view rest = scope.substr(prefix.size());
+  if (!rest.starts_with('/')) return false;
+  // Browsers read '\' as '/' and leave out TABs; neither has a place in an honest scope.
+  const bool plain = std::all_of(rest.begin(), rest.end(),
+                                 [](char c) { return c > ' ' && c <= '~' && c != '\\'; });
+  if (!plain) return false;
+  rest = rest.substr(0, rest.find_first_of("?#"));
+  while (!rest.empty()) {
+    rest.remove_prefix(1);
+    const std::size_t end = std::min(rest.find('/'), rest.size());
+    if (is_dot_segment(rest.substr(0, end))) return false;
+    rest.remove_prefix(end);
+  }
+  return true;
+}
+
+}  // namespace hpc

@@ -1,0 +1,80 @@
+#include "node-proxy/rewrite_url.h"
+
+#include <algorithm>
+
+#include "common/authority.h"
+#include "common/http_head.h"
+
+namespace hpc {
+
+namespace {
+
+constexpr std::string_view kAppHosts[] = {"localhost", "127.0.0.1", "[::1]", "0.0.0.0"};
+
+std::string_view scheme_of(std::string_view text) {
+  for (const std::string_view scheme : {"http", "https"}) {
+    if (equals_ignoring_case(text.substr(0, scheme.size()), scheme) &&
+        text.substr(scheme.size()).starts_with("://")) {
+      return text.substr(0, scheme.size());
+    }
+  }
+  return {};
+}
+
+bool is_web_scheme(std::string_view scheme) { return scheme == "http" || scheme == "https"; }
+
+}  // namespace
+
+std::optional<HostUrl> parse_host_url(std::string_view text) {
+  HostUrl url;
+  url.scheme = scheme_of(text);
+  if (url.scheme.empty() && !text.starts_with("//")) return std::nullopt;
+  const std::size_t begin = url.scheme.empty() ? 2 : url.scheme.size() + 3;
+  const std::size_t end = std::min(text.find_first_of("/?#", begin), text.size());
+  url.origin = text.substr(0, end);
+  url.authority = text.substr(begin, end - begin);
+  url.rest = text.substr(end);
+  return url;
+}
+
+bool is_path_absolute(std::string_view text) {
+  return text.starts_with('/') && !text.starts_with("//");
+}
+
+bool names_external(const HostUrl& url, const RewriteContext& context) {
+  if (!is_web_scheme(context.external_scheme)) return false;
+  if (!url.scheme.empty() && !equals_ignoring_case(url.scheme, context.external_scheme)) {
+    return false;
+  }
+  const auto named = parse_authority(url.authority);
+  const auto ours = parse_authority(context.external_host);
+  return named && ours && same_authority(*named, *ours, context.external_scheme);
+}
+
+bool names_app(const HostUrl& url, const RewriteContext& context) {
+  const auto named = parse_authority(url.authority);
+  if (!named) return false;
+  const bool secure = equals_ignoring_case(url.scheme, "https");
+  const unsigned port = named->port != 0 ? named->port : default_port(secure ? "https" : "http");
+  return port == context.port &&
+         std::any_of(std::begin(kAppHosts), std::end(kAppHosts),
+                     [&](auto host) { return equals_ignoring_case(named->host, host); });
+}
+
+bool is_under_prefix(std::string_view rest, std::string_view prefix) {
+  if (!rest.starts_with(prefix)) return false;
+  const std::string_view tail = rest.substr(prefix.size());
+  return tail.empty() || tail.front() == '/' || tail.front() == '?' || tail.front() == '#';
+}
+
+std::string with_prefix(std::string_view rest, std::string_view prefix) {
+  std::string path(prefix);
+  if (!rest.starts_with('/')) path += '/';
+  return path.append(rest);
+}
+
+std::string app_origin(const RewriteContext& context) {
+  return "http://localhost:" + std::to_string(context.port);
+}
+
+}  // namespace hpc
