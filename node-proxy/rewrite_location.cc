@@ -99,7 +99,7 @@ std::optional<std::string> rewrite_refresh(std::string_view refresh,
 bool redirects_to_itself(std::string_view location, std::string_view external_target,
                          const RewriteContext& context) {
   auto path = own_path(location, context);
-  if (!path || !is_under_prefix(*path, context.prefix)) return false;
+  if (!path) return false;
   path = path->substr(0, path->find('#'));
   if (*path == external_target) return true;
   // The bare prefix is answered with a redirect to its slash: a circle of two.

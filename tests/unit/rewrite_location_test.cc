@@ -112,6 +112,7 @@ TEST(LocationTest, ExternalOriginThatIsNoneMatchesNothing) {
   auto context = context_of(kWaysIn[0]);
   context.external_scheme = "gopher";
   EXPECT_EQ(rewrite_location("http://127.0.0.1:9000/x", context), std::nullopt);
+  EXPECT_EQ(rewrite_location("//127.0.0.1:9000/x", context), std::nullopt);
   context.external_scheme = "http";
   context.external_host = "a, b";
   EXPECT_EQ(rewrite_location("http://a/x", context), std::nullopt);
