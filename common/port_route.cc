@@ -8,8 +8,17 @@ namespace {
 
 constexpr std::string_view kStripped = "/port/";
 constexpr std::string_view kKept = "/absport/";
+constexpr std::string_view kApp = "/app";
+constexpr std::string_view kKeptApp = "/absapp";
 
 tl::unexpected<Error> not_a_route(const char* why) { return fail(Errc::kNotFound, "route", why); }
+
+/// Cuts `target` behind `prefix_size` bytes.
+void cut_at(std::string_view target, std::size_t prefix_size, PortRoute& route) {
+  route.prefix = target.substr(0, prefix_size);
+  route.rest = target.substr(prefix_size);
+  route.needs_slash = route.rest.empty() || route.rest.front() == '?';
+}
 
 }  // namespace
 
@@ -31,12 +40,23 @@ Result<PortRoute> parse_port_route(std::string_view target) {
     return not_a_route("the port must be 1 to 65535 in plain decimal");
   }
   if (end != last && *end != '/' && *end != '?') return not_a_route("junk after the port");
-  const auto prefix_size = static_cast<std::size_t>(end - target.data());
   route.port = port;
-  route.prefix = target.substr(0, prefix_size);
-  route.rest = target.substr(prefix_size);
-  route.needs_slash = route.rest.empty() || route.rest.front() == '?';
+  cut_at(target, static_cast<std::size_t>(end - target.data()), route);
   return route;
+}
+
+Result<PortRoute> parse_app_route(std::string_view target) {
+  for (const std::string_view name : {kApp, kKeptApp}) {
+    if (!target.starts_with(name)) continue;
+    if (target.size() > name.size() && target[name.size()] != '/' && target[name.size()] != '?') {
+      continue;
+    }
+    PortRoute route;
+    route.keep_prefix = name == kKeptApp;
+    cut_at(target, name.size(), route);
+    return route;
+  }
+  return not_a_route("not /app or /absapp");
 }
 
 }  // namespace hpc

@@ -12,13 +12,13 @@ Access::Access(std::string token, bool require_token, std::uint32_t uid, PeerOwn
 
 Access::Verdict Access::decide(const RequestHead& head, ClientInfo& client) const {
   if (holds_token(head)) return Verdict::kTokenHolder;
-  if (require_token_ || !is_same_user(client)) return Verdict::kStranger;
+  if (require_token_ || !same_user(client)) return Verdict::kStranger;
   // Asked last, so that a stranger cannot learn anything from the difference of 401 and 403.
   return passes_cross_site_rule(head, OwnNames{}) ? Verdict::kSameUser : Verdict::kCrossSite;
 }
 
 void Access::look_at(ClientInfo& client) const {
-  if (!require_token_) is_same_user(client);
+  if (!require_token_) same_user(client);
 }
 
 bool Access::holds_token(const RequestHead& head) const {
@@ -26,7 +26,7 @@ bool Access::holds_token(const RequestHead& head) const {
   return given && head.fields.count(kTokenField) == 1 && equal_in_constant_time(*given, token_);
 }
 
-bool Access::is_same_user(ClientInfo& client) const {
+bool Access::same_user(ClientInfo& client) const {
   if (!client.loopback) return false;
   if (client.peer_is_ours < 0) {
     const auto answer = owner_.peer_belongs_to({client.peer_address, client.peer_port},

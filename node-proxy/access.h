@@ -24,10 +24,11 @@ class Access {
   Verdict decide(const RequestHead& head, ClientInfo& client) const;
   /// The same question ahead of the first request, where its answer can let somebody in.
   void look_at(ClientInfo& client) const;
+  /// Is the peer a process of this user on this node, whatever --require-token says?
+  bool same_user(ClientInfo& client) const;
 
  private:
   bool holds_token(const RequestHead& head) const;
-  bool is_same_user(ClientInfo& client) const;
 
   std::string token_;
   bool require_token_;
@@ -37,5 +38,8 @@ class Access {
 
 /// The field that carries the token. Never forwarded, never logged.
 constexpr const char* kTokenField = "X-HPC-Proxy-Token";
+/// The fields of `hpc-proxy app`: the target, and "1" where its prefix is kept.
+constexpr const char* kAppField = "X-HPC-Proxy-App";
+constexpr const char* kKeepPrefixField = "X-HPC-Proxy-Keep-Prefix";
 
 }  // namespace hpc

@@ -22,13 +22,16 @@ Result<AppTarget> parse_app_target(std::string_view text) {
   return target;
 }
 
-std::string describe(const AppTarget& target) {
-  if (target.port == 0) return "the app on its socket";
-  return "the app on port " + std::to_string(target.port);
+std::string app_name(std::uint16_t port) {
+  return port == 0 ? "the app on its socket" : "the app on port " + std::to_string(port);
 }
 
-std::string app_host(const AppTarget& target) {
-  return target.port == 0 ? "localhost" : "localhost:" + std::to_string(target.port);
+std::string connector_key(const AppTarget& target) {
+  return target.port == 0 ? "unix:" + target.socket_path : std::to_string(target.port);
+}
+
+std::string app_host(std::uint16_t port) {
+  return port == 0 ? "localhost" : "localhost:" + std::to_string(port);
 }
 
 }  // namespace hpc

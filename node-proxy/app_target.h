@@ -16,10 +16,11 @@ struct AppTarget {
 /// "5500" or "unix:/PATH", as in --app and in the record. kUsage with what it must be.
 Result<AppTarget> parse_app_target(std::string_view text);
 
-/// For pages and messages: "the app on port 5500", "the app on its socket".
-std::string describe(const AppTarget& target);
+/// What AppConnector takes for it.
+std::string connector_key(const AppTarget& target);
 
-/// What the app is told that it is called: "localhost:5500", "localhost" over a socket.
-std::string app_host(const AppTarget& target);
+// What is said of an app by its port, 0 for one on a socket.
+std::string app_name(std::uint16_t port);  // in pages: "the app on port 5500"
+std::string app_host(std::uint16_t port);  // in its Host field: "localhost:5500", "localhost"
 
 }  // namespace hpc

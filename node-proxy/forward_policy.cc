@@ -6,6 +6,8 @@
 #include <utility>
 
 #include "common/edge_fields.h"
+#include "node-proxy/app_pages.h"
+#include "node-proxy/app_target.h"
 #include "node-proxy/pages.h"
 #include "node-proxy/rewrite_cookie.h"
 #include "node-proxy/rewrite_location.h"
@@ -68,7 +70,7 @@ class AppForwardPolicy final : public ForwardPolicy {
 
   void write_request_fields(const RequestHead& head, const HopFields& hop,
                             HeadWriter& out) override {
-    out.field("Host", "localhost:" + std::to_string(context_.port));
+    out.field("Host", app_host(context_.port));
     for (std::size_t i = 0; i < head.fields.size(); ++i) {
       const Field field = head.fields[i];
       if (hop.ends_here(field.name) || is_left_out(field.name)) continue;
@@ -97,11 +99,14 @@ class AppForwardPolicy final : public ForwardPolicy {
   }
 
   LocalAnswer on_upstream_failed(const Error& error) override {
-    const std::string where = "the app on port " + std::to_string(context_.port);
+    const std::string where = app_name(context_.port);
     switch (error.code) {
       case Errc::kRefused:
         if (context_.keep_prefix_table != nullptr)
           context_.keep_prefix_table->forget(context_.port);
+        if (context_.port == 0) {
+          return waiting_for_socket_answer(context_.host, context_.warning, context_.navigation);
+        }
         return waiting_answer(context_.port, context_.host, context_.warning, context_.navigation);
       case Errc::kTimeout:
         return error_answer(504, where + " does not take connections; look whether it hangs",

@@ -10,7 +10,7 @@ namespace hpc {
 
 /// What one forwarded request is about, as the handler found it.
 struct ForwardContext {
-  std::uint16_t port = 0;
+  std::uint16_t port = 0;     // 0: a Unix socket
   bool token_holder = false;  // its X-Forwarded-* and Forwarded are believed
   bool navigation = false;    // a person looks at the answer
   std::string peer_address;   // "127.0.0.1"

@@ -20,6 +20,7 @@ Usage:
   hpc-proxy env                    lines for eval: HPC_PROXY_PORT, HPC_PROXY_URL_TEMPLATE,
                                    VSCODE_PROXY_URI
   hpc-proxy wait [PORT]            wait until it runs (and an app listens on PORT)
+  hpc-proxy app TARGET             show this app under /app/: a port, or unix:/PATH
   hpc-proxy stop                   end it, running requests first
 
 )help";
@@ -35,6 +36,7 @@ Exit codes: 0 ok, 1 failure, 2 wrong command line, 3 not running or not found,
 Examples:
   hpc-proxy --daemon && eval "$(hpc-proxy env)"     in a job script
   hpc-proxy --port 9000-9099                        where a firewall leaves these ports open
+  hpc-proxy app unix:$HOME/.hpc-proxy/ide.sock      an IDE that only you can reach
   curl http://127.0.0.1:$(cat ~/.hpc-proxy/port)/port/5500/
 
 On a machine that others use too, do not forward a local port to it with ssh -L: everybody there

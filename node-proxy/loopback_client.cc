@@ -76,6 +76,15 @@ Result<OwnedFd> connect_to(const JobRecord& record) {
                   std::to_string(record.port) + " (is it ending?)");
 }
 
+/// The text member of that name of a JSON object; empty where there is none.
+std::string read_member(const std::string& body, const char* name) {
+  rapidjson::Document json;
+  json.Parse<rapidjson::kParseIterativeFlag>(body.data(), body.size());
+  if (json.HasParseError() || !json.IsObject()) return {};
+  if (!json.HasMember(name) || !json[name].IsString()) return {};
+  return {json[name].GetString(), json[name].GetStringLength()};
+}
+
 class Answer final : public HttpParser::Listener {
  public:
   explicit Answer(int fd) : fd_(fd), parser_(HttpParser::Kind::kResponse, {}, *this) {}
@@ -99,7 +108,9 @@ class Answer final : public HttpParser::Listener {
     }
     const int status = parser_.response_head().status;
     if (status == 200) return body_;
-    return fail(Errc::kNetwork, "hpc-proxy", "answers " + std::to_string(status));
+    const std::string detail = read_member(body_, "detail");
+    return fail(Errc::kNetwork, "hpc-proxy",
+                detail.empty() ? "answers " + std::to_string(status) : detail);
   }
 
   void on_head() noexcept override {}
@@ -114,11 +125,11 @@ class Answer final : public HttpParser::Listener {
   std::string body_;
 };
 
-Result<std::string> get(const JobRecord& record, const std::string& target,
-                        const std::string& fields) {
+Result<std::string> ask(const JobRecord& record, const std::string& method,
+                        const std::string& target, const std::string& fields) {
   const auto fd = connect_to(record);
   if (!fd) return tl::unexpected<Error>(fd.error());
-  const std::string request = "GET " + target +
+  const std::string request = method + " " + target +
                               " HTTP/1.1\r\nHost: 127.0.0.1:" + std::to_string(record.port) +
                               "\r\n" + fields + "Connection: close\r\n\r\n";
   // A request of a few hundred bytes always fits into a fresh socket's buffer.
@@ -129,29 +140,34 @@ Result<std::string> get(const JobRecord& record, const std::string& target,
   return Answer(fd->get()).read_all();
 }
 
-std::string read_hmac(const std::string& body) {
-  rapidjson::Document json;
-  json.Parse<rapidjson::kParseIterativeFlag>(body.data(), body.size());
-  if (json.HasParseError() || !json.IsObject()) return {};
-  if (!json.HasMember("hmac") || !json["hmac"].IsString()) return {};
-  return {json["hmac"].GetString(), json["hmac"].GetStringLength()};
+std::string token_field(const JobRecord& record) {
+  return std::string(kTokenField) + ": " + record.token + "\r\n";
 }
 
 }  // namespace
 
 Status check_hello(const JobRecord& record) {
   const std::string nonce = random_hex64();
-  const auto body = get(record, "/.hpc-proxy/hello?nonce=" + nonce, "");
+  const auto body = ask(record, "GET", "/.hpc-proxy/hello?nonce=" + nonce, "");
   if (!body) return tl::unexpected<Error>(body.error());
   const auto want = hello_hmac(record.token, nonce);
-  if (want && equal_in_constant_time(read_hmac(*body), *want)) return {};
+  if (want && equal_in_constant_time(read_member(*body, "hmac"), *want)) return {};
   return fail(Errc::kForbidden, "hpc-proxy",
               "somebody else answers on port " + std::to_string(record.port));
 }
 
 Result<std::string> get_with_token(const JobRecord& record, const std::string& target) {
   if (const auto known = check_hello(record); !known) return tl::unexpected<Error>(known.error());
-  return get(record, target, std::string(kTokenField) + ": " + record.token + "\r\n");
+  return ask(record, "GET", target, token_field(record));
+}
+
+Status post_with_token(const JobRecord& record, const std::string& target,
+                       const std::string& fields) {
+  if (const auto known = check_hello(record); !known) return known;
+  const auto body =
+      ask(record, "POST", target, token_field(record) + fields + "Content-Length: 0\r\n");
+  if (!body) return tl::unexpected<Error>(body.error());
+  return {};
 }
 
 bool something_listens(std::uint16_t port) {

@@ -17,6 +17,10 @@ Status check_hello(const JobRecord& record);
 /// as check_hello(), and kNetwork for another status.
 Result<std::string> get_with_token(const JobRecord& record, const std::string& target);
 
+/// POST without a body and with `fields` (each ends in CR LF), the token and the hello likewise.
+Status post_with_token(const JobRecord& record, const std::string& target,
+                       const std::string& fields);
+
 /// Does anything listen on that port of 127.0.0.1 or [::1]?
 bool something_listens(std::uint16_t port);
 

@@ -3,8 +3,10 @@
 #include <string>
 #include <utility>
 
+#include "common/answers.h"
 #include "common/hello.h"
 #include "common/port_route.h"
+#include "node-proxy/app_pages.h"
 #include "node-proxy/forward_policy.h"
 #include "node-proxy/pages.h"
 #include "node-proxy/process.h"
@@ -14,6 +16,8 @@ namespace hpc {
 namespace {
 
 constexpr std::string_view kHelloPath = "/.hpc-proxy/hello";
+
+constexpr std::string_view kSetAppPath = "/.hpc-proxy/app";
 
 std::string_view path_of(std::string_view target) { return target.substr(0, target.find('?')); }
 
@@ -35,13 +39,14 @@ std::string warning_text(const NodeProxyState& state) {
 }  // namespace
 
 NodeProxy::NodeProxy(const NodeProxyState& state, const Access& access, UpstreamPool& pool,
-                     const Clock& clock, Log& log, Stats stats)
+                     const Clock& clock, Log& log, Stats stats, SetApp set_app)
     : state_(state),
       access_(access),
       pool_(pool),
       clock_(clock),
       log_(log),
       stats_(std::move(stats)),
+      set_app_(std::move(set_app)),
       last_request_ms_(clock.now_ms()) {}
 
 Decision NodeProxy::on_request(const RequestHead& head, ClientInfo& client) {
@@ -62,6 +67,7 @@ Decision NodeProxy::on_request(const RequestHead& head, ClientInfo& client) {
                         is_navigation(head));
   }
   client.authenticated = true;
+  if (path == kSetAppPath) return set_app(head, client, verdict == Access::Verdict::kTokenHolder);
   // Whoever watches (a manager that keeps channels warm) is not whoever works.
   if (path != "/status") note_use();
   auto decision = route(head, client, verdict == Access::Verdict::kTokenHolder);
@@ -78,24 +84,37 @@ Decision NodeProxy::route(const RequestHead& head, ClientInfo& client, bool toke
 }
 
 Decision NodeProxy::forward(const RequestHead& head, const ClientInfo& client, bool token_holder) {
-  const bool navigation = is_navigation(head);
-  const auto route = parse_port_route(head.target);
+  if (const auto route = parse_port_route(head.target)) {
+    return forward_to({route->port, {}}, *route, head, client, token_holder);
+  }
+  const auto route = parse_app_route(head.target);
   if (!route) {
     return error_answer(404, "there is nothing here; apps are under /port/N/, as in /port/5500/",
+                        is_navigation(head));
+  }
+  if (!state_.record.app) return no_app_answer(is_navigation(head));
+  const auto target = parse_app_target(state_.record.app->target);
+  if (!target) return no_app_answer(is_navigation(head));
+  return forward_to(*target, *route, head, client, token_holder);
+}
+
+Decision NodeProxy::forward_to(const AppTarget& target, const PortRoute& route,
+                               const RequestHead& head, const ClientInfo& client,
+                               bool token_holder) {
+  const bool navigation = is_navigation(head);
+  const std::string prefix = external_prefix(head, token_holder, route.prefix);
+  if (target.port == state_.record.port) {
+    return error_answer(403, "port " + std::to_string(target.port) + " is hpc-proxy itself",
                         navigation);
   }
-  const std::string number = std::to_string(route->port);
-  const std::string prefix = external_prefix(head, token_holder, route->prefix);
-  if (route->port == state_.record.port) {
-    return error_answer(403, "port " + number + " is hpc-proxy itself", navigation);
+  if (target.port != 0 && !state_.allow_ports.contains(target.port)) {
+    return error_answer(403,
+                        "port " + std::to_string(target.port) +
+                            " is not one of the ports that --allow-ports lets through",
+                        navigation);
   }
-  if (!state_.allow_ports.contains(route->port)) {
-    return error_answer(
-        403, "port " + number + " is not one of the ports that --allow-ports lets through",
-        navigation);
-  }
-  std::string rest(route->rest);
-  if (route->needs_slash) {
+  std::string rest(route.rest);
+  if (route.needs_slash) {
     rest.insert(0, 1, '/');
     if (!head.websocket_upgrade) {
       LocalAnswer answer;
@@ -105,19 +124,39 @@ Decision NodeProxy::forward(const RequestHead& head, const ClientInfo& client, b
     }
   }
   ForwardContext context;
-  context.port = route->port;
+  context.port = target.port;
   context.token_holder = token_holder;
   context.navigation = navigation;
   context.peer_address = client.peer_address;
   context.prefix = prefix;
   context.target = prefix + rest;
-  context.keep_prefix = route->keep_prefix || keep_prefix_table_.knows(route->port, prefix);
-  context.bare_prefix = route->needs_slash;
+  context.keep_prefix = route.keep_prefix || keep_prefix_table_.knows(target.port, prefix);
+  context.bare_prefix = route.needs_slash;
   context.keep_prefix_table = &keep_prefix_table_;
   context.host = state_.record.host;
   context.warning = warning_text(state_);
-  return Forward{&pool_, number, context.keep_prefix ? context.target : rest,
+  return Forward{&pool_, connector_key(target), context.keep_prefix ? context.target : rest,
                  make_forward_policy(head, std::move(context))};
+}
+
+// The target is in fields and not in the body, because a request is decided by its head. Managers
+// let no browser's X-HPC-* field through, and nothing under /.hpc-proxy/.
+LocalAnswer NodeProxy::set_app(const RequestHead& head, ClientInfo& client, bool token_holder) {
+  if (!token_holder || !access_.same_user(client)) {
+    return problem_answer(403, "only `hpc-proxy app` of the same user on this node may do this");
+  }
+  if (head.method != "POST") return problem_answer(405, "this path takes POST only");
+  const auto given = head.fields.find(kAppField);
+  if (!given || head.fields.count(kAppField) != 1) {
+    return problem_answer(400, std::string(kAppField) + " must name the app, once");
+  }
+  const auto target = parse_app_target(*given);
+  if (!target) return problem_answer(400, "the app " + target.error().detail);
+  if (target->port == state_.record.port) return problem_answer(400, "that is hpc-proxy itself");
+  const auto done = set_app_({std::string(*given), head.fields.find(kKeepPrefixField) == "1"});
+  if (!done) return problem_answer(500, describe(done.error()));
+  keep_prefix_table_.forget(target->port);  // what it knew was of the app before
+  return json_answer(200, "{\"status\":\"ok\"}\n");
 }
 
 LocalAnswer NodeProxy::hello(const RequestHead& head) const {

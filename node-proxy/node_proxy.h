@@ -8,7 +8,9 @@
 #include "common/http_server.h"
 #include "common/job_record.h"
 #include "common/log.h"
+#include "common/port_route.h"
 #include "node-proxy/access.h"
+#include "node-proxy/app_target.h"
 #include "node-proxy/keep_prefix_table.h"
 #include "node-proxy/port_set.h"
 
@@ -26,13 +28,16 @@ struct NodeProxyState {
 /// hpc-proxy's side of the engine: the routes of contract 1.3. Everything but /healthz and the
 /// hello is decided by Access first.
 ///
+/// All references must outlive it. `stats` is asked for when somebody asks for /status;
+/// `set_app` changes the state and the record when `hpc-proxy app` asks for it.
 /// All references must outlive it; it must outlive the exchanges that it began. `stats` is asked
 /// for when somebody asks for /status.
 class NodeProxy final : public HttpHandler {
  public:
   using Stats = std::function<HttpServerStats()>;
+  using SetApp = std::function<Status(JobRecord::App app)>;
   NodeProxy(const NodeProxyState& state, const Access& access, UpstreamPool& pool,
-            const Clock& clock, Log& log, Stats stats);
+            const Clock& clock, Log& log, Stats stats, SetApp set_app);
 
   Decision on_request(const RequestHead& head, ClientInfo& client) override;
   LocalAnswer on_refusal(int status, std::string_view detail) override;
@@ -45,6 +50,9 @@ class NodeProxy final : public HttpHandler {
  private:
   Decision route(const RequestHead& head, ClientInfo& client, bool token_holder);
   Decision forward(const RequestHead& head, const ClientInfo& client, bool token_holder);
+  Decision forward_to(const AppTarget& target, const PortRoute& route, const RequestHead& head,
+                      const ClientInfo& client, bool token_holder);
+  LocalAnswer set_app(const RequestHead& head, ClientInfo& client, bool token_holder);
   LocalAnswer hello(const RequestHead& head) const;
   void log_request(const RequestHead& head, const Decision& decision);
 
@@ -54,6 +62,7 @@ class NodeProxy final : public HttpHandler {
   const Clock& clock_;
   Log& log_;
   Stats stats_;
+  SetApp set_app_;
   std::uint64_t last_request_ms_;
   KeepPrefixTable keep_prefix_table_;  // of apps under /port/N; policies write into it
 };

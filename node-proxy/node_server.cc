@@ -44,6 +44,7 @@ NodeProxyState make_state(const Options& options, const JobIdentity& identity,
   state.url_template =
       options.url_template.empty() ? std::string(kDefaultUrlTemplate) : options.url_template;
   state.allow_ports = options.allow_ports;
+  if (!options.app.empty()) state.record.app = {options.app, false};
   return state;
 }
 
@@ -94,8 +95,9 @@ NodeServer::NodeServer(Loop& loop, const Options& options, const RecordDir& dir,
       access_(state_.record.token, options.require_token, geteuid(), *owner_),
       connector_(loop, *target_owner_, connector_rules(options)),
       pool_(loop, connector_),
-      handler_(std::make_unique<NodeProxy>(state_, access_, pool_, loop, log,
-                                           [this] { return server_->stats(); })),
+      handler_(std::make_unique<NodeProxy>(
+          state_, access_, pool_, loop, log, [this] { return server_->stats(); },
+          [this](auto app) { return set_app(std::move(app)); })),
       server_(std::make_unique<HttpServer>(loop, *handler_, server_options(options, *owner_))),
       idle_timer_(loop, [this] { watch_idle(); }) {}
 
@@ -183,6 +185,14 @@ void NodeServer::ask_job_end() {
         const auto done = dir_.write(identity_.id, state_.record);
         if (!done) log_.warning("the record was not updated", {{"why", describe(done.error())}});
       });
+}
+
+Status NodeServer::set_app(JobRecord::App app) {
+  JobRecord changed = state_.record;
+  changed.app = std::move(app);
+  if (auto done = dir_.write(identity_.id, changed); !done) return done;
+  state_.record = std::move(changed);
+  return {};
 }
 
 void NodeServer::remove_records() {

@@ -44,6 +44,8 @@ class NodeServer {
   void stop(const char* why);
   void watch_idle();
   void ask_job_end();
+  /// What is in the record and what is served never differ.
+  Status set_app(JobRecord::App app);
   void remove_records();
 
   Loop& loop_;

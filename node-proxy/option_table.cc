@@ -8,6 +8,7 @@
 #include <limits>
 #include <string>
 
+#include "common/job_record.h"
 #include "node-proxy/options.h"
 
 namespace hpc {
@@ -123,6 +124,14 @@ Status set_url_template(Options& options, std::string_view value) {
   return {};
 }
 
+Status set_app(Options& options, std::string_view value) {
+  if (!value.empty() && !is_app_target(value)) {
+    return must("a port, or unix: and the absolute path of a socket");
+  }
+  options.app = value;
+  return {};
+}
+
 Status set_allow_ports(Options& options, std::string_view value) {
   auto set = PortSet::parse(value);
   if (!set) return must("a list of ports and ranges, as in 1024-65535 or 80,3000-3010");
@@ -158,6 +167,8 @@ constexpr OptionRow kRows[] = {
     {"url-template", "", "T", "", true, true,
      "what `url` and `env` show for an app, with {port} in it (default: /port/{port}/)",
      set_url_template},
+    {"app", "", "TARGET", "", true, false,
+     "the app behind /app/: a port, or unix:/PATH, a socket in a directory of your own", set_app},
     {"allow-ports", "", "LIST", "1024-65535", true, false,
      "app ports that may be reached; others are answered 403", set_allow_ports},
     {"allow-foreign-ports", "", "LIST", "", true, false,
@@ -211,6 +222,8 @@ constexpr OptionRow kRows[] = {
      [](Options& o, std::string_view v) {
        return set_number(o.timeout_ms, v, 0, kDaySeconds, kSecondMs);
      }},
+    {"keep-prefix", "", "", "", false, true, "`app`: the app knows its prefix, so send it on",
+     [](Options& o, std::string_view v) { return set_switch(o.keep_prefix, v); }},
     {"json", "", "", "", false, true, "print data as JSON",
      [](Options& o, std::string_view v) { return set_switch(o.json, v); }},
 };

@@ -24,6 +24,7 @@ struct VerbName {
 constexpr VerbName kVerbs[] = {
     {"serve", Verb::kServe, 0, 0}, {"status", Verb::kStatus, 0, 0}, {"url", Verb::kUrl, 1, 1},
     {"env", Verb::kEnv, 0, 0},     {"wait", Verb::kWait, 0, 1},     {"stop", Verb::kStop, 0, 0},
+    {"app", Verb::kApp, 1, 1},
 };
 
 /// What the command line says, before anything is looked at: option and value by table row.

@@ -14,12 +14,13 @@
 
 namespace hpc {
 
-enum class Verb : std::uint8_t { kServe, kStatus, kUrl, kEnv, kWait, kStop, kHelp, kVersion };
+enum class Verb : std::uint8_t { kServe, kStatus, kUrl, kEnv, kWait, kStop, kApp, kHelp, kVersion };
 
 /// What the command line and the environment ask for. Milliseconds and bytes, checked for range.
 struct Options {
   Verb verb = Verb::kServe;
-  std::vector<std::string> arguments;  // of the verb: the port of `url` and `wait`
+  std::vector<std::string>
+      arguments;  // of the verb: the port of `url`, `wait`; the target of `app`
 
   PortRange port;         // 0-0: any free one
   std::string host;       // empty: all addresses of both families
@@ -32,12 +33,14 @@ struct Options {
   std::string url_template;  // empty: the default, "/port/{port}/"
   PortSet allow_ports;
   PortSet allow_foreign_ports;  // empty: none
+  std::string app;              // the target of /app/; empty: none yet
   bool require_token = false;
   std::uint64_t idle_exit_ms = 0;  // 0: never
   std::uint64_t connect_timeout_ms = 0;
   HttpServerOptions server;
 
   bool json = false;
+  bool keep_prefix = false;      // of `app`
   std::uint64_t timeout_ms = 0;  // of `wait`
 };
 

@@ -4,6 +4,7 @@
 
 #include "common/authority.h"
 #include "common/http_head.h"
+#include "node-proxy/app_target.h"
 
 namespace hpc {
 
@@ -56,9 +57,11 @@ bool names_app(const HostUrl& url, const RewriteContext& context) {
   if (!named) return false;
   const bool secure = equals_ignoring_case(url.scheme, "https");
   const unsigned port = named->port != 0 ? named->port : default_port(secure ? "https" : "http");
-  return port == context.port &&
-         std::any_of(std::begin(kAppHosts), std::end(kAppHosts),
-                     [&](auto host) { return equals_ignoring_case(named->host, host); });
+  // An app on a Unix socket has no port: it calls itself by none.
+  const unsigned own = context.port != 0 ? context.port : default_port("http");
+  return port == own && std::any_of(std::begin(kAppHosts), std::end(kAppHosts), [&](auto host) {
+           return equals_ignoring_case(named->host, host);
+         });
 }
 
 bool is_under_prefix(std::string_view rest, std::string_view prefix) {
@@ -73,8 +76,6 @@ std::string with_prefix(std::string_view rest, std::string_view prefix) {
   return path.append(rest);
 }
 
-std::string app_origin(const RewriteContext& context) {
-  return "http://localhost:" + std::to_string(context.port);
-}
+std::string app_origin(const RewriteContext& context) { return "http://" + app_host(context.port); }
 
 }  // namespace hpc

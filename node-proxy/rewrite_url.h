@@ -9,7 +9,7 @@ namespace hpc {
 /// Where one forwarded request stands between the browser's names and the app's (contract 1.4).
 /// The rewriters are pure functions over this and one field value.
 struct RewriteContext {
-  std::uint16_t port = 0;  // of the app, which calls itself localhost:PORT
+  std::uint16_t port = 0;  // of the app, which calls itself localhost:PORT; 0: localhost
   std::string prefix;      // in front of the app's paths, as the browser sees it: "/port/5500";
                            // never empty, no slash at its end
   std::string external_scheme;  // as the browser sees us: "http" or "https"; others match nothing
@@ -45,7 +45,8 @@ bool is_under_prefix(std::string_view rest, std::string_view prefix);
 /// The same path below the prefix: "/x" -> "/port/5500/x", "?x" -> "/port/5500/?x".
 std::string with_prefix(std::string_view rest, std::string_view prefix);
 
-/// "http://localhost:5500", as the app sees its own origin.
+/// "http://localhost:5500", or "http://localhost" of an app on a Unix socket, as the app sees its
+/// own origin.
 std::string app_origin(const RewriteContext& context);
 
 }  // namespace hpc

@@ -46,6 +46,9 @@ std::string status_json(const NodeProxyState& state, const HttpServerStats& stat
   put(json, "pid", static_cast<std::uint64_t>(record.pid));
   put(json, "job_id", std::string_view(record.job_id));
   put(json, "job_end", record.job_end);
+  std::optional<std::string> app;
+  if (record.app) app = record.app->target;
+  put(json, "app", app);
   json.Key("walltime_warning");
   json.Bool(state.walltime_warning);
   put(json, "started_at", std::string_view(record.started_at));

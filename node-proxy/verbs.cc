@@ -12,6 +12,8 @@
 #include <cstring>
 
 #include "common/rfc3339.h"
+#include "node-proxy/access.h"
+#include "node-proxy/app_target.h"
 #include "node-proxy/loopback_client.h"
 #include "node-proxy/process.h"
 #include "node-proxy/serve.h"
@@ -196,6 +198,18 @@ Status stop_running(const Options& options, const Environment& environment) {
   return {};
 }
 
+Status change_app(const Options& options, const Environment& environment) {
+  const std::string& target = options.arguments.front();
+  if (const auto parsed = parse_app_target(target); !parsed) {
+    return fail(Errc::kUsage, "hpc-proxy", "'" + target + "' " + parsed.error().detail);
+  }
+  const auto running = find_running(options, environment);
+  if (!running) return tl::unexpected<Error>(running.error());
+  std::string fields = std::string(kAppField) + ": " + target + "\r\n";
+  if (options.keep_prefix) fields.append(kKeepPrefixField).append(": 1\r\n");
+  return post_with_token(running->record, "/.hpc-proxy/app", fields);
+}
+
 Status dispatch(const Options& options, const Environment& environment) {
   switch (options.verb) {
     case Verb::kStatus:
@@ -206,6 +220,8 @@ Status dispatch(const Options& options, const Environment& environment) {
       return print_env(options, environment);
     case Verb::kWait:
       return wait_until(options, environment);
+    case Verb::kApp:
+      return change_app(options, environment);
     case Verb::kStop:
       return stop_running(options, environment);
     default:

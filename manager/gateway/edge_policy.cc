@@ -73,13 +73,7 @@ std::unique_ptr<ForwardPolicy> make_edge_policy(const RequestHead& head, const C
 
 std::string_view app_prefix(std::string_view target) {
   if (const auto route = parse_port_route(target)) return route->prefix;
-  for (const std::string_view prefix : {"/app", "/absapp"}) {
-    if (!target.starts_with(prefix)) continue;
-    const auto rest = target.substr(prefix.size());
-    if (rest.empty() || rest.front() == '/' || rest.front() == '?') {
-      return target.substr(0, prefix.size());
-    }
-  }
+  if (const auto route = parse_app_route(target)) return route->prefix;
   return {};
 }
 

@@ -70,7 +70,12 @@ class NodeProxyTest : public testing::Test {
   }
   void rebuild(bool require_token) {
     access = std::make_unique<Access>(kToken, require_token, 20001U, owner);
-    proxy = std::make_unique<NodeProxy>(state, *access, pool, loop, log, [this] { return stats; });
+    proxy = std::make_unique<NodeProxy>(
+        state, *access, pool, loop, log, [this] { return stats; },
+        [this](JobRecord::App app) {
+          state.record.app = std::move(app);
+          return set_app_result;
+        });
   }
   LocalAnswer local(const RequestHead& head) {
     auto decision = proxy->on_request(head, client);
@@ -118,6 +123,7 @@ class NodeProxyTest : public testing::Test {
   Log log;
   NodeProxyState state;
   HttpServerStats stats;
+  Status set_app_result;
   std::unique_ptr<Access> access;
   std::unique_ptr<NodeProxy> proxy;
   ClientInfo client = loopback_client();
@@ -173,7 +179,8 @@ TEST_F(NodeProxyTest, AskingForTheStatusIsNotUse) {
     std::uint64_t now_ms() const override { return now; }
     std::uint64_t now = 1000;
   } clock;
-  NodeProxy watched(state, *access, pool, clock, log, [this] { return stats; });
+  NodeProxy watched(
+      state, *access, pool, clock, log, [this] { return stats; }, [](auto) { return Status(); });
   clock.now = 5000;
   watched.on_request(request("/status"), client);
   EXPECT_EQ(watched.last_request_ms(), 1000U) << "monitoring would keep --idle-exit away";
@@ -240,7 +247,7 @@ TEST_F(NodeProxyTest, RefusesPortsThatAreNotToBeReached) {
 }
 
 TEST_F(NodeProxyTest, WhatIsNoRouteIs404) {
-  for (const char* target : {"/", "/port/", "/port/05500/", "/ports", "/app/", "/metrics", "*",
+  for (const char* target : {"/", "/port/", "/port/05500/", "/ports", "/metrics", "*",
                              "//port/5500/", "/status/", "/.hpc-proxy/", "/healthz/"}) {
     EXPECT_EQ(status(request(target)), 404) << target;
   }
