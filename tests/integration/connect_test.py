@@ -68,6 +68,17 @@ class PathTest(ConnectTest):
         self.assertFalse(any("hpc-manager" in c for c in cookies), cookies)
         self.assertIsNone(fields["Strict-Transport-Security"])
 
+    def test_each_side_sees_its_own_names(self):
+        ours, app = f"http://127.0.0.1:{self.manager.port}", f"/port/{self.app.port}"
+        answer, fields = self.app_answer(
+            self.manager, "/a?x", headers={"Origin": ours, "Referer": f"{ours}{app}/page?y"})
+        got = dict(answer["headers"])
+        own = f"localhost:{self.app.port}"
+        self.assertEqual((got["host"], got["origin"], got["referer"]),
+                         (own, f"http://{own}", f"http://{own}/page?y"))
+        self.assertEqual(fields["Content-Location"], f"{app}/a?x")
+        self.assertEqual(fields.get_all("Set-Cookie"), [f"app=1; Path={app}/"])
+
     def test_bodies_and_methods(self):
         body = "x" * 300_000
         status, _, answer = self.manager.request("POST", f"/port/{self.app.port}/in", body=body)

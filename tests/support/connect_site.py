@@ -84,6 +84,7 @@ class AppHandler(http.server.BaseHTTPRequestHandler):
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(answer)))
+        self.send_header("Content-Location", f"http://{self.headers['Host']}{self.path}")
         self.send_header("Set-Cookie", "app=1; Path=/")
         self.send_header("Set-Cookie", "hpc-manager-9000=stolen; Path=/")
         self.send_header("Strict-Transport-Security", "max-age=1")
