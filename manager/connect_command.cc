@@ -56,7 +56,9 @@ Status ConnectCommand::build() {
   port_ = listeners_.front()->port();
   if (auto built = build_access(port_); !built) return built;
   scheduler_ = make_loop_scheduler(loop_);
-  connector_ = make_ssh_connector(loop_);
+  SshConnectorOptions ssh_options;
+  ssh_options.notice = [this](const std::string& text) { console_.say(text); };
+  connector_ = make_ssh_connector(loop_, std::move(ssh_options));
   Tunnel::Options tunnel_options;
   tunnel_options.target = options_.target;
   tunnel_options.job = options_.job;

@@ -231,6 +231,9 @@ class FirstStepsTest(ConnectTest):
     def test_nothing_runs(self):
         self.fails(NOT_FOUND, "no hpc-proxy of yours runs", "hpc-proxy --daemon", "--wait")
 
+    def test_without_an_ssh_program_it_says_what_is_not_read(self):
+        self.fails(NOT_FOUND, "no `ssh` program is installed", path=self.host.directory)
+
     def test_wait_goes_on_looking(self):
         process = subprocess.Popen(self.host.manager_command("--wait"), stdin=subprocess.DEVNULL,
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

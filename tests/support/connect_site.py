@@ -213,10 +213,11 @@ class LoginHost:
         return [self.manager_program, "connect", f"{self.user}@127.0.0.1:{self.port}",
                 *(str(word) for flag in flags.items() for word in flag), *options]
 
-    def connect_to_end(self, *options, **change):
-        """Runs connect until it ends by itself: (exit code, stdout, stderr)."""
+    def connect_to_end(self, *options, path=None, **change):
+        """Runs connect until it ends by itself: (exit code, stdout, stderr). `path`: its PATH."""
+        env = manager_env() if path is None else {**manager_env(), "PATH": str(path)}
         done = subprocess.run(self.manager_command(*options, **change), stdin=subprocess.DEVNULL,
-                              capture_output=True, text=True, timeout=60, env=manager_env())
+                              capture_output=True, text=True, timeout=60, env=env)
         return done.returncode, done.stdout, done.stderr
 
     def connect(self, *options, **change):
