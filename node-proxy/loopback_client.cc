@@ -163,7 +163,7 @@ Result<std::string> get_with_token(const JobRecord& record, const std::string& t
 
 Status post_with_token(const JobRecord& record, const std::string& target,
                        const std::string& fields) {
-  if (const auto known = check_hello(record); !known) return known;
+  if (auto known = check_hello(record); !known) return known;
   const auto body =
       ask(record, "POST", target, token_field(record) + fields + "Content-Length: 0\r\n");
   if (!body) return tl::unexpected<Error>(body.error());

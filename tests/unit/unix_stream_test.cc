@@ -110,7 +110,7 @@ TEST_F(UnixConnectTest, NothingThereIsRefused) {
 }
 
 TEST_F(UnixConnectTest, DirectoryThatOthersMayWriteToIsForbidden) {
-  for (const mode_t mode : {0720, 0702, 01777}) {
+  for (const mode_t mode : {0720U, 0702U, 01777U}) {
     ASSERT_EQ(chmod(app.directory.c_str(), mode), 0);
     EXPECT_EQ(code(app.path), Errc::kForbidden) << std::oct << mode;
   }
