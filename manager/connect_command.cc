@@ -7,8 +7,8 @@
 #include <cstdio>
 #include <utility>
 
+#include "common/exit_code.h"
 #include "manager/browser.h"
-#include "manager/exit_code.h"
 #include "manager/gateway/local_listeners.h"
 
 namespace hpc {

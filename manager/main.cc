@@ -9,9 +9,9 @@
 #include <variant>
 #include <vector>
 
+#include "common/exit_code.h"
 #include "manager/connect_command.h"
 #include "manager/console.h"
-#include "manager/exit_code.h"
 #include "manager/options.h"
 #include "manager/ssh/terminal_prompter.h"
 

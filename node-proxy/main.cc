@@ -2,6 +2,7 @@
 #include <string>
 #include <vector>
 
+#include "common/exit_code.h"
 #include "node-proxy/options.h"
 #include "node-proxy/serve.h"
 #include "node-proxy/verbs.h"
@@ -13,7 +14,7 @@ int main(int argc, char** argv) {
   const auto options = hpc::parse_options(arguments, environment);
   if (!options) {
     std::fprintf(stderr, "%s\n", hpc::describe(options.error()).c_str());
-    return hpc::exit_code(options.error());
+    return hpc::exit_code(options.error().code);
   }
   switch (options->verb) {
     case hpc::Verb::kHelp:

@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <string>
 
+#include "common/exit_code.h"
 #include "node-proxy/node_server.h"
 #include "node-proxy/process.h"
 
@@ -95,28 +96,10 @@ Status serve_in(const Options& options, const Environment& environment, std::opt
 
 }  // namespace
 
-int exit_code(const Error& error) {
-  switch (error.code) {
-    case Errc::kUsage:
-      return 2;
-    case Errc::kNotFound:
-      return 3;
-    case Errc::kUnauthorized:
-    case Errc::kForbidden:
-      return 4;
-    case Errc::kTimeout:
-      return 5;
-    case Errc::kConfig:
-      return 6;
-    default:
-      return 1;
-  }
-}
-
 int serve(const Options& options, const Environment& environment) {
   const auto report = [](const Error& error) {
     std::fprintf(stderr, "hpc-proxy: %s\n", describe(error).c_str());
-    return exit_code(error);
+    return exit_code(error.code);
   };
   if (options.state_dir.empty()) {
     return report({Errc::kSystem, "HOME", "is not set; name a directory with --state-dir"});

@@ -7,7 +7,4 @@ namespace hpc {
 /// ends it, and removes the records. Returns the exit code; prints why on stderr.
 int serve(const Options& options, const Environment& environment);
 
-/// The exit code of contract 1 for a failure.
-int exit_code(const Error& error);
-
 }  // namespace hpc

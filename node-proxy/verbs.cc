@@ -11,6 +11,7 @@
 #include <cstdio>
 #include <cstring>
 
+#include "common/exit_code.h"
 #include "common/rfc3339.h"
 #include "node-proxy/access.h"
 #include "node-proxy/app_target.h"
@@ -261,7 +262,7 @@ int run_verb(const Options& options, const Environment& environment) {
   const auto done = dispatch(options, environment);
   if (done) return 0;
   std::fprintf(stderr, "%s\n", describe(done.error()).c_str());
-  return exit_code(done.error());
+  return exit_code(done.error().code);
 }
 
 }  // namespace hpc

@@ -3,7 +3,7 @@
 
 namespace hpc {
 
-/// What the program ends with after a failure (contract 1): 1 failure, 2 usage, 3 not running or
+/// What either program ends with after a failure (contract 1): 1 failure, 2 usage, 3 not running or
 /// not found, 4 not authenticated, 5 timed out, 6 bad configuration.
 inline int exit_code(Errc code) {
   switch (code) {
