@@ -27,31 +27,6 @@ std::int64_t clock_ms(clockid_t clock) {
   return now.tv_sec * kSecondMs + now.tv_nsec / kNanosecondsPerMs;
 }
 
-struct Stat {
-  char state = '?';
-  std::int64_t start_ticks = 0;
-};
-
-/// The third and the 22nd field of /proc/PID/stat (proc(5)). The second is a name in parentheses
-/// that may itself hold spaces and parentheses.
-std::optional<Stat> parse_stat(std::string_view text) {
-  const std::size_t name_end = text.rfind(')');
-  if (name_end == std::string_view::npos || name_end + 2 >= text.size()) return std::nullopt;
-  text.remove_prefix(name_end + 2);
-  Stat stat;
-  stat.state = text.front();
-  constexpr int kFieldsToStart = 19;
-  for (int i = 0; i < kFieldsToStart; ++i) {
-    const std::size_t space = text.find(' ');
-    if (space == std::string_view::npos) return std::nullopt;
-    text.remove_prefix(space + 1);
-  }
-  const auto [end, failed] =
-      std::from_chars(text.data(), text.data() + text.size(), stat.start_ticks);
-  if (failed != std::errc{}) return std::nullopt;
-  return stat;
-}
-
 }  // namespace
 
 std::string host_name() {
@@ -69,19 +44,49 @@ std::string host_name() {
 
 std::int64_t unix_ms() { return clock_ms(CLOCK_REALTIME); }
 
-std::optional<std::int64_t> process_start_ms(std::int64_t pid) {
-  const std::string path = "/proc/" + std::to_string(pid) + "/stat";
+std::optional<ProcessStat> parse_process_stat(std::string_view text) {
+  const std::size_t name_end = text.rfind(')');
+  if (name_end == std::string_view::npos || name_end + 2 >= text.size()) return std::nullopt;
+  text.remove_prefix(name_end + 2);
+  ProcessStat stat;
+  stat.state = text.front();
+  constexpr int kFieldsToStart = 19;
+  for (int i = 0; i < kFieldsToStart; ++i) {
+    const std::size_t space = text.find(' ');
+    if (space == std::string_view::npos) return std::nullopt;
+    text.remove_prefix(space + 1);
+  }
+  const auto [end, failed] =
+      std::from_chars(text.data(), text.data() + text.size(), stat.start_ticks);
+  // The kernel's are far below; more could not be turned into milliseconds.
+  constexpr std::int64_t kTicksMax = std::int64_t{1} << 50U;
+  if (failed != std::errc{} || stat.start_ticks < 0 || stat.start_ticks > kTicksMax) {
+    return std::nullopt;
+  }
+  return stat;
+}
+
+std::optional<ProcessStat> read_process_stat(const std::string& proc, std::int64_t pid) {
+  const std::string path = proc + "/" + std::to_string(pid) + "/stat";
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) return std::nullopt;
   std::array<char, 1024> text{};
   const ssize_t size = read(fd, text.data(), text.size());
   close(fd);
   if (size <= 0) return std::nullopt;
-  const auto stat = parse_stat({text.data(), static_cast<std::size_t>(size)});
-  if (!stat || stat->state == 'Z' || stat->state == 'X') return std::nullopt;
+  return parse_process_stat({text.data(), static_cast<std::size_t>(size)});
+}
+
+std::int64_t start_unix_ms(const ProcessStat& stat) {
   const std::int64_t ticks_per_second = sysconf(_SC_CLK_TCK);
-  const std::int64_t since_boot_ms = stat->start_ticks * kSecondMs / ticks_per_second;
+  const std::int64_t since_boot_ms = stat.start_ticks * kSecondMs / ticks_per_second;
   return unix_ms() - clock_ms(CLOCK_BOOTTIME) + since_boot_ms;
+}
+
+std::optional<std::int64_t> process_start_ms(std::int64_t pid) {
+  const auto stat = read_process_stat("/proc", pid);
+  if (!stat || stat->state == 'Z' || stat->state == 'X') return std::nullopt;
+  return start_unix_ms(*stat);
 }
 
 bool process_lived_at(std::int64_t pid, std::int64_t at_ms) {

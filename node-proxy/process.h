@@ -2,6 +2,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace hpc {
 
@@ -11,6 +12,22 @@ std::string host_name();
 
 /// Milliseconds since 1970.
 std::int64_t unix_ms();
+
+/// What /proc/PID/stat says of a process (proc(5)).
+struct ProcessStat {
+  char state = '?';              // 'R', 'S', 'D', 'Z' ...
+  std::int64_t start_ticks = 0;  // since boot
+};
+
+/// The third and the 22nd field of it. The second is a name in parentheses that the process chose
+/// and that may itself hold spaces and parentheses. Nothing when it is no such line.
+std::optional<ProcessStat> parse_process_stat(std::string_view text);
+
+/// Reads it below `proc`, which is "/proc" but for tests.
+std::optional<ProcessStat> read_process_stat(const std::string& proc, std::int64_t pid);
+
+/// In milliseconds since 1970 (to about 20 ms).
+std::int64_t start_unix_ms(const ProcessStat& stat);
 
 /// When a process started, in milliseconds since 1970 (to about 20 ms). Nothing when there is no
 /// such process, it has ended and waits for its parent, or /proc does not show it.
