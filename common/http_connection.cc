@@ -2,6 +2,9 @@
 
 #include <utility>
 
+#include "common/http_exchange.h"
+#include "common/local_exchange.h"
+
 namespace hpc {
 
 namespace {
@@ -108,10 +111,19 @@ void HttpConnection::on_head() noexcept {
     return answer(*local);
   }
   ++server_.stats_.open_exchanges;
-  HttpExchange::Client& client = *this;
-  exchange_ = std::make_unique<HttpExchange>(server_.loop_, client, server_.budget_, head,
-                                             std::move(std::get<Forward>(decision)), keep_);
+  exchange_ = make_exchange(std::move(decision));
   exchange_->start();
+}
+
+std::unique_ptr<Exchange> HttpConnection::make_exchange(Decision decision) {
+  const auto& head = parser_.request_head();
+  Exchange::Client& client = *this;
+  if (auto* forward = std::get_if<Forward>(&decision)) {
+    return std::make_unique<HttpExchange>(server_.loop_, client, server_.budget_, head,
+                                          std::move(*forward), keep_);
+  }
+  return std::make_unique<LocalExchange>(server_.loop_, client, head,
+                                         std::move(std::get<Serve>(decision).responder), keep_);
 }
 
 void HttpConnection::on_body(Bytes bytes) noexcept {

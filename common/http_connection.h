@@ -3,7 +3,7 @@
 #include <memory>
 #include <string>
 
-#include "common/http_exchange.h"
+#include "common/exchange.h"
 #include "common/http_server.h"
 #include "common/relay.h"
 #include "common/timer.h"
@@ -16,7 +16,7 @@ namespace hpc {
 /// Owner: the HttpServer, which it asks to be removed when the connection has closed.
 class HttpConnection final : private Stream::Listener,
                              private HttpParser::Listener,
-                             private HttpExchange::Client {
+                             private Exchange::Client {
  public:
   HttpConnection(HttpServer& server, std::unique_ptr<Stream> stream, ClientInfo info);
   ~HttpConnection();
@@ -61,6 +61,7 @@ class HttpConnection final : private Stream::Listener,
   void consume(Bytes bytes);
   void hold(Bytes bytes);
   void continue_reading();
+  std::unique_ptr<Exchange> make_exchange(Decision decision);
   void note_authenticated();
   void answer(const LocalAnswer& answer);
   void after_answer();
@@ -74,7 +75,7 @@ class HttpConnection final : private Stream::Listener,
   std::unique_ptr<Stream> stream_;
   ClientInfo info_;
   HttpParser parser_;
-  std::unique_ptr<HttpExchange> exchange_;
+  std::unique_ptr<Exchange> exchange_;
   std::unique_ptr<Relay> relay_;
   std::string held_;  // read ahead while an exchange runs; at most kReadAheadMax and one read
   Timer timer_;

@@ -5,6 +5,7 @@
 
 #include "common/buffer_budget.h"
 #include "common/byte_queue.h"
+#include "common/exchange.h"
 #include "common/http_handler.h"
 #include "common/http_parser.h"
 #include "common/http_writer.h"
@@ -16,53 +17,25 @@ namespace hpc {
 /// connection, in whatever framing each side uses. Bodies stream: at most kQueueBytesMax wait in
 /// each direction (plus one read), then the side that delivers is paused.
 ///
-/// Owner: the HttpConnection (its Client), one at a time. The request head must stay valid for the
-/// exchange's lifetime. Destroying it before its end cuts the upstream connection at once.
-class HttpExchange final : private Stream::Listener, private HttpParser::Listener {
+/// Destroying it before its end cuts the upstream connection at once.
+class HttpExchange final : public Exchange, private Stream::Listener, private HttpParser::Listener {
  public:
-  /// What the exchange needs of the connection it serves. Each `on_exchange_*` is called at most
-  /// once, as the last call; the exchange may be destroyed later (defer_delete), not from inside.
-  class Client {
-   public:
-    virtual Stream& client_stream() noexcept = 0;
-    /// The whole answer is written. `intact`: its end is visible to the client, so the connection
-    /// may go on; false: the answer ends with the connection.
-    virtual void on_exchange_done(bool intact) noexcept = 0;
-    /// No byte of an answer was sent, this one is to be sent instead.
-    virtual void on_exchange_answer(LocalAnswer answer) noexcept = 0;
-    /// The upstream died inside the answer: cut the client, so that it cannot take it for whole.
-    virtual void on_exchange_broken(const Error& why) noexcept = 0;
-    /// 101 was passed on: from here both directions are bytes. `early` was read from the upstream
-    /// behind the 101; it dies when the call returns.
-    virtual void on_exchange_upgraded(std::unique_ptr<Stream> upstream, Bytes early) noexcept = 0;
-    virtual void count_body(std::size_t from_client, std::size_t to_client) noexcept = 0;
-
-   protected:
-    ~Client() = default;
-  };
-
   /// `may_keep_client`: the connection could carry another request after this one.
   HttpExchange(Loop& loop, Client& client, BufferBudget& budget, const RequestHead& request,
                Forward forward, bool may_keep_client);
-  ~HttpExchange();
+  ~HttpExchange() override;
   HttpExchange(const HttpExchange&) = delete;
   HttpExchange& operator=(const HttpExchange&) = delete;
 
-  /// Takes an upstream connection and sends the head. Errors come through the client's callbacks,
-  /// always in a later turn.
-  void start();
-  void request_body(Bytes bytes);
-  void request_end();
-  /// Sends what request_body() and start() gathered; called once after each read of the client.
-  void flush_request();
-  /// The client's queue is short again.
-  void on_client_drain();
-  /// Part of an answer is on its way to the client: another one cannot be sent any more.
-  bool answer_begun() const { return head_sent_; }
-  /// The client is gone: cuts the upstream connection. No callback follows.
-  void abandon();
-  /// The client is not being read because the upstream side is slow.
-  bool client_is_paused() const;
+  /// Takes an upstream connection and sends the head.
+  void start() override;
+  void request_body(Bytes bytes) override;
+  void request_end() override;
+  void flush_request() override;
+  void on_client_drain() override;
+  bool answer_begun() const override { return head_sent_; }
+  void abandon() override;
+  bool client_is_paused() const override;
 
  private:
   void on_data(Bytes bytes) noexcept override;

@@ -9,6 +9,7 @@
 
 #include "common/hop_headers.h"
 #include "common/http_head.h"
+#include "common/responder.h"
 #include "common/result.h"
 #include "common/upstream_pool.h"
 
@@ -23,15 +24,6 @@ class HeadWriter {
 
  private:
   std::string& out_;
-};
-
-/// An answer that this program gives itself. The engine adds Date-free framing (Content-Length,
-/// Connection) and leaves the body out for HEAD.
-struct LocalAnswer {
-  int status = 200;
-  std::vector<std::pair<std::string, std::string>> fields;  // Content-Type and others
-  std::string body;
-  bool close = false;  // close the connection after it
 };
 
 /// How one forwarded request is changed on its way; made per request by the handler and owned by
@@ -60,7 +52,12 @@ struct Forward {
   std::unique_ptr<ForwardPolicy> policy;
 };
 
-using Decision = std::variant<LocalAnswer, Forward>;
+/// Let `responder` answer: after the request's body was read, later, or piece by piece.
+struct Serve {
+  std::unique_ptr<Responder> responder;
+};
+
+using Decision = std::variant<LocalAnswer, Forward, Serve>;
 
 /// What is known of the connection a request came over. Lives as long as the connection.
 struct ClientInfo {

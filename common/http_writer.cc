@@ -24,6 +24,12 @@ void append_number(std::string& out, Int value, int base = 10) {
   return text.find_first_of(std::string_view("\r\n\0", 3)) != std::string_view::npos;
 }
 
+void write_status_line(std::string& out, int status) {
+  out.append("HTTP/1.1 ");
+  append_number(out, status);
+  out.append(" ").append(reason_phrase(status)).append("\r\n");
+}
+
 bool names_allow(const LocalAnswer& answer) {
   return std::any_of(answer.fields.begin(), answer.fields.end(),
                      [](const auto& field) { return field.first == "Allow"; });
@@ -71,11 +77,21 @@ void write_framing(std::string& out, const Framing& framing) {
   out.append("\r\n");
 }
 
+void write_begun_answer(std::string& out, int status,
+                        const std::vector<std::pair<std::string, std::string>>& fields,
+                        const Framing& framing, bool closes) {
+  write_status_line(out, status);
+  HeadWriter writer(out);
+  for (const auto& [name, value] : fields) writer.field(name, value);
+  write_framing(out, framing);
+  if (closes) writer.field("Connection", "close");
+  out.append("\r\n");
+}
+
 std::string write_answer(const LocalAnswer& answer, bool head_only, bool keep_alive,
                          int version_minor) {
-  std::string out = "HTTP/1.1 ";
-  append_number(out, answer.status);
-  out.append(" ").append(reason_phrase(answer.status)).append("\r\n");
+  std::string out;
+  write_status_line(out, answer.status);
   HeadWriter writer(out);
   for (const auto& [name, value] : answer.fields) writer.field(name, value);
   // CONNECT and TRACE are refused by the engine, which does not know what the target allows.

@@ -1,6 +1,8 @@
 #pragma once
 #include <cstdint>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "common/http_handler.h"
 #include "common/http_head.h"
@@ -28,6 +30,12 @@ void write_body(OutBatch& out, BodyKind kind, Bytes bytes);
 void write_body_end(OutBatch& out, BodyKind kind);
 /// Content-Length or Transfer-Encoding as the framing says; nothing for the other kinds.
 void write_framing(std::string& out, const Framing& framing);
+
+/// The head of an answer of our own whose body follows in `framing`. `closes`: the connection ends
+/// with it.
+void write_begun_answer(std::string& out, int status,
+                        const std::vector<std::pair<std::string, std::string>>& fields,
+                        const Framing& framing, bool closes);
 
 /// A whole answer of our own. `head_only`: the request was a HEAD. `keep_alive`: as the connection
 /// goes on; `version_minor`: of the request, because 1.0 must be told that it may stay.
