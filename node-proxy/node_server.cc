@@ -182,7 +182,7 @@ void NodeServer::ask_job_end() {
       loop_, identity_.job_id, [this](std::optional<std::string> job_end) {
         if (!job_end || stopping_) return;
         state_.record.job_end = std::move(job_end);
-        const auto done = dir_.write(identity_.id, state_.record);
+        const auto done = dir_.update_own(identity_.id, state_.record, state_.record);
         if (!done) log_.warning("the record was not updated", {{"why", describe(done.error())}});
       });
 }
@@ -190,7 +190,7 @@ void NodeServer::ask_job_end() {
 Status NodeServer::set_app(JobRecord::App app) {
   JobRecord changed = state_.record;
   changed.app = std::move(app);
-  if (auto done = dir_.write(identity_.id, changed); !done) return done;
+  if (auto done = dir_.update_own(identity_.id, state_.record, changed); !done) return done;
   state_.record = std::move(changed);
   return {};
 }

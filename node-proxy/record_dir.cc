@@ -88,26 +88,44 @@ std::vector<std::string> list_names(int dir) {
   return names;
 }
 
-/// Where the port file is: DIR/port, or a path of the user's own.
+/// Where the port file is: DIR/port, or a path of the user's own; and the name it is made under,
+/// beside the file itself, so that a rename stays inside one directory.
 struct PortPlace {
   int parent;
   std::string name;
+  std::string temporary;
 };
 PortPlace port_place(int dir, const std::string& port_file) {
-  return port_file.empty() ? PortPlace{dir, "port"} : PortPlace{AT_FDCWD, port_file};
+  const std::string temporary = temporary_name(host_name(), getpid());
+  if (port_file.empty()) return {dir, "port", temporary};
+  return {AT_FDCWD, port_file, port_file.substr(0, port_file.rfind('/') + 1) + temporary};
 }
 
-std::optional<std::uint16_t> read_port(const PortPlace& place) {
-  constexpr std::size_t kPortBytesMax = 16;
-  const auto text = read_private_file(place.parent, place.name, kPortBytesMax);
-  if (!text) return std::nullopt;
+constexpr std::size_t kPortBytesMax = 16;
+
+std::optional<std::uint16_t> parse_port(std::string_view text) {
   std::uint16_t port = 0;
-  const auto [end, failed] = std::from_chars(text->data(), text->data() + text->size(), port);
+  const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), port);
   if (failed != std::errc{}) return std::nullopt;
   return port;
 }
 
-/// ".HOST-PID.tmp", the name of a file that is being written.
+std::optional<std::uint16_t> read_port(const PortPlace& place) {
+  const auto text = read_private_file(place.parent, place.name, kPortBytesMax);
+  return text ? parse_port(*text) : std::nullopt;
+}
+
+bool is_same_process(const JobRecord& a, const JobRecord& b) {
+  return a.host == b.host && a.pid == b.pid && a.started_at == b.started_at;
+}
+
+/// Opening "link/" would follow the link.
+std::string without_last_slashes(std::string path) {
+  while (path.size() > 1 && path.back() == '/') path.pop_back();
+  return path;
+}
+
+/// The process of a temporary_name() of this host.
 std::optional<std::int64_t> writer_of(const std::string& name, const std::string& host) {
   const std::string begin = "." + host + "-";
   if (!name.starts_with(begin) || !name.ends_with(".tmp")) return std::nullopt;
@@ -119,6 +137,10 @@ std::optional<std::int64_t> writer_of(const std::string& name, const std::string
 }
 
 }  // namespace
+
+std::string temporary_name(const std::string& host, std::int64_t pid) {
+  return "." + host + "-" + std::to_string(pid) + ".tmp";
+}
 
 OwnedFd::~OwnedFd() {
   if (fd_ >= 0) close(fd_);
@@ -149,7 +171,8 @@ bool is_live(const JobRecord& record, const std::string& host) {
 RecordDir::RecordDir(std::string path, OwnedFd dir, OwnedFd jobs)
     : path_(std::move(path)), dir_(std::move(dir)), jobs_(std::move(jobs)) {}
 
-Result<RecordDir> RecordDir::open(const std::string& path) {
+Result<RecordDir> RecordDir::open(const std::string& given) {
+  const std::string path = without_last_slashes(given);
   auto fds = open_both(path, true);
   if (!fds) return tl::unexpected<Error>(fds.error());
   const auto usable = refuse_foreign_file(fds->first.get(), "port", path + "/port");
@@ -157,7 +180,8 @@ Result<RecordDir> RecordDir::open(const std::string& path) {
   return RecordDir(path, std::move(fds->first), std::move(fds->second));
 }
 
-Result<RecordDir> RecordDir::open_existing(const std::string& path) {
+Result<RecordDir> RecordDir::open_existing(const std::string& given) {
+  const std::string path = without_last_slashes(given);
   auto fds = open_both(path, false);
   if (!fds) return tl::unexpected<Error>(fds.error());
   return RecordDir(path, std::move(fds->first), std::move(fds->second));
@@ -187,19 +211,32 @@ Status RecordDir::write(std::string_view id, const JobRecord& record) const {
   const std::string name = std::string(id).append(kSuffix);
   auto usable = refuse_foreign_file(jobs_.get(), name, path_ + "/jobs/" + name);
   if (!usable) return usable;
-  const std::string temporary = "." + record.host + "-" + std::to_string(record.pid) + ".tmp";
-  const auto done = write_private_file(jobs_.get(), name, temporary, write_job_record(record));
-  if (!done) return refuse(path_ + "/jobs/" + name, done.error().detail);
+  const auto done = write_private_file(jobs_.get(), name, temporary_name(record.host, record.pid),
+                                       write_job_record(record));
+  if (!done) {
+    return refuse(path_ + "/jobs/" + name,
+                  done.error().detail + "; --state-dir names another directory");
+  }
   return {};
 }
 
-void RecordDir::remove_own(std::string_view id, const JobRecord& own) const {
+Status RecordDir::update_own(std::string_view id, const JobRecord& own,
+                             const JobRecord& changed) const {
   const auto there = read(id);
-  if (!there || there->host != own.host || there->pid != own.pid ||
-      there->started_at != own.started_at) {
-    return;
+  if (!there || !is_same_process(*there, own)) {
+    return fail(Errc::kNotFound, path_ + "/jobs/" + std::string(id).append(kSuffix),
+                "was removed or replaced; it is left alone");
   }
-  unlinkat(jobs_.get(), std::string(id).append(kSuffix).c_str(), 0);
+  return write(id, changed);
+}
+
+void RecordDir::remove_own(std::string_view id, const JobRecord& own) const {
+  remove_private_file(jobs_.get(), std::string(id).append(kSuffix),
+                      temporary_name(host_name(), getpid()), kJobRecordBytesMax,
+                      [&](std::string_view text) {
+                        const auto there = parse_job_record(text);
+                        return there && there->uid == geteuid() && is_same_process(*there, own);
+                      });
 }
 
 Status RecordDir::write_port(std::uint16_t port, const std::string& port_file) const {
@@ -207,20 +244,16 @@ Status RecordDir::write_port(std::uint16_t port, const std::string& port_file) c
   const std::string shown = port_file.empty() ? path_ + "/port" : port_file;
   auto usable = refuse_foreign_file(place.parent, place.name, shown);
   if (!usable) return usable;
-  // Beside the file itself, so that the rename stays inside one directory.
-  const std::string::size_type slash = place.name.rfind('/');
-  const std::string folder = slash == std::string::npos ? "" : place.name.substr(0, slash + 1);
-  const std::string temporary =
-      folder + "." + host_name() + "-" + std::to_string(getpid()) + ".tmp";
   const auto done =
-      write_private_file(place.parent, place.name, temporary, std::to_string(port) + "\n");
-  if (!done) return refuse(shown, done.error().detail);
+      write_private_file(place.parent, place.name, place.temporary, std::to_string(port) + "\n");
+  if (!done) return refuse(shown, done.error().detail + "; --port-file names another place");
   return {};
 }
 
 void RecordDir::remove_port(std::uint16_t port, const std::string& port_file) const {
   const PortPlace place = port_place(dir_.get(), port_file);
-  if (read_port(place) == port) unlinkat(place.parent, place.name.c_str(), 0);
+  remove_private_file(place.parent, place.name, place.temporary, kPortBytesMax,
+                      [&](std::string_view text) { return parse_port(text) == port; });
 }
 
 void RecordDir::remove_stale_port(const std::string& host, const std::string& port_file) const {
@@ -229,10 +262,11 @@ void RecordDir::remove_stale_port(const std::string& host, const std::string& po
   for (const StoredRecord& stored : read_all()) {
     if (port && stored.record.port == *port && is_live(stored.record, host)) return;
   }
+  if (port) return remove_port(*port, port_file);
   struct stat info {};
   const bool file = fstatat(place.parent, place.name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0 &&
                     !S_ISDIR(info.st_mode);
-  if (file && (port || port_file.empty())) unlinkat(place.parent, place.name.c_str(), 0);
+  if (file && port_file.empty()) unlinkat(place.parent, place.name.c_str(), 0);
 }
 
 void RecordDir::remove_stale(const std::string& host, const std::string& port_file) const {

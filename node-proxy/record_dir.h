@@ -26,6 +26,9 @@ class OwnedFd {
   int fd_;
 };
 
+/// ".HOST-PID.tmp": under this name this process makes its files in the directories of records.
+std::string temporary_name(const std::string& host, std::int64_t pid);
+
 /// A record and the name of its file without ".json".
 struct StoredRecord {
   std::string id;
@@ -44,10 +47,10 @@ class RecordDir {
 
   /// Makes the directory where it is missing, and tightens one of ours that is wider than 0700. A
   /// symbolic link, something else than a directory, or one of another user is refused.
-  static Result<RecordDir> open(const std::string& path);
+  static Result<RecordDir> open(const std::string& given);
   /// The same without making or changing anything, for commands that only look. kNotFound when
   /// there is none.
-  static Result<RecordDir> open_existing(const std::string& path);
+  static Result<RecordDir> open_existing(const std::string& given);
 
   const std::string& path() const { return path_; }
   int fd() const { return dir_.get(); }
@@ -60,6 +63,9 @@ class RecordDir {
   Status write(std::string_view id, const JobRecord& record) const;
   /// Removes the record only while host, pid and started_at are those of `own`.
   void remove_own(std::string_view id, const JobRecord& own) const;
+  /// Writes `changed` in the place of our own record. One that was removed or replaced meanwhile is
+  /// somebody's will: it stays as it is, and kNotFound says so.
+  Status update_own(std::string_view id, const JobRecord& own, const JobRecord& changed) const;
 
   /// Writes the port and a newline to DIR/port, or to `port_file` where that is not empty.
   Status write_port(std::uint16_t port, const std::string& port_file) const;

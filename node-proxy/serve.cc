@@ -52,16 +52,21 @@ Status refuse_second(const RecordDir& dir, const JobIdentity& identity, const st
                   "; `hpc-proxy stop` ends it");
 }
 
-/// The daemon's log, in the record directory; -1 when it cannot be made.
+/// The daemon's log, in the record directory; -1 when it cannot be made. Always a new file: what is
+/// there may be a hard link to something else, or a pipe, from when the directory was open to more.
 int open_log(const RecordDir& dir, const std::string& name) {
+  unlinkat(dir.fd(), name.c_str(), 0);
   return openat(dir.fd(), name.c_str(),
-                O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
+                O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
 }
 
 /// A log with nothing in it tells nothing.
 void remove_empty_log(const RecordDir& dir, const std::string& name, int log_fd) {
   struct stat info {};
-  if (log_fd >= 0 && fstat(log_fd, &info) == 0 && info.st_size == 0) {
+  struct stat there {};
+  if (log_fd >= 0 && fstat(log_fd, &info) == 0 && info.st_size == 0 &&
+      fstatat(dir.fd(), name.c_str(), &there, AT_SYMLINK_NOFOLLOW) == 0 &&
+      there.st_ino == info.st_ino) {
     unlinkat(dir.fd(), name.c_str(), 0);
   }
 }

@@ -79,6 +79,28 @@ TEST_F(RecordDirTest, RefusesASymbolicLink) {
   EXPECT_NE(describe(dir.error()).find("symbolic link"), std::string::npos);
 }
 
+TEST_F(RecordDirTest, RefusesASymbolicLinkAlsoWithASlashBehindIt) {
+  fs::create_directory(base_ + "/elsewhere");
+  fs::create_symlink(base_ + "/elsewhere", path_);
+  EXPECT_FALSE(RecordDir::open(path_ + "/").has_value());
+  EXPECT_FALSE(RecordDir::open_existing(path_ + "//").has_value());
+}
+
+TEST_F(RecordDirTest, RefusesASymbolicLinkForTheJobs) {
+  open();
+  fs::remove(path_ + "/jobs");
+  fs::create_symlink(base_, path_ + "/jobs");
+  const auto dir = RecordDir::open(path_);
+  ASSERT_FALSE(dir.has_value());
+  EXPECT_NE(describe(dir.error()).find("/jobs: is a symbolic link"), std::string::npos);
+}
+
+TEST_F(RecordDirTest, RefusesASymbolicLinkInsteadOfTheRecord) {
+  const auto dir = open();
+  fs::create_symlink("/etc/passwd", path_ + "/jobs/77.json");
+  EXPECT_FALSE(dir.write("77", live()).has_value());
+}
+
 TEST_F(RecordDirTest, RefusesAFileInItsPlace) {
   std::ofstream(path_.c_str()) << "x";
   EXPECT_FALSE(RecordDir::open(path_).has_value());
@@ -157,6 +179,35 @@ TEST_F(RecordDirTest, RemovesOnlyItsOwnRecord) {
   EXPECT_TRUE(dir.read_all().empty());
 }
 
+TEST_F(RecordDirTest, ChangesOnlyItsOwnRecord) {
+  const auto dir = open();
+  const JobRecord own = live();
+  JobRecord changed = own;
+  changed.app = {"5500", false};
+  EXPECT_EQ(dir.update_own("77", own, changed).error().code, Errc::kNotFound) << "was removed";
+  EXPECT_EQ(count("/jobs"), 0U);
+  ASSERT_TRUE(dir.write("77", own).has_value());
+  ASSERT_TRUE(dir.update_own("77", own, changed).has_value());
+  EXPECT_TRUE(dir.read("77")->app.has_value());
+  JobRecord later = own;
+  later.started_at = format_rfc3339(unix_ms() + 1000);
+  ASSERT_TRUE(dir.write("77", later).has_value());
+  EXPECT_EQ(dir.update_own("77", own, changed).error().code, Errc::kNotFound) << "was replaced";
+  EXPECT_FALSE(dir.read("77")->app.has_value());
+}
+
+TEST_F(RecordDirTest, DirectoryThatIsRemovedMeanwhileIsAnErrorAndNothingElse) {
+  const auto dir = open();
+  ASSERT_TRUE(dir.write("77", live()).has_value());
+  fs::remove_all(path_);
+  EXPECT_FALSE(dir.write("77", live()).has_value());
+  EXPECT_FALSE(dir.write_port(41234, "").has_value());
+  dir.remove_own("77", live());
+  dir.remove_port(41234, "");
+  dir.remove_stale(host_name(), "");
+  EXPECT_FALSE(fs::exists(path_));
+}
+
 TEST_F(RecordDirTest, RemovesThePortFileOnlyWhileItNamesOurs) {
   const auto dir = open();
   ASSERT_TRUE(dir.write_port(41234, "").has_value());
@@ -184,6 +235,17 @@ TEST_F(RecordDirTest, StalePortAndDeadRecordsGoAtOnce) {
   dir.remove_stale(host_name(), "");
   EXPECT_EQ(count("/jobs"), 0U);
   EXPECT_FALSE(fs::exists(path_ + "/port"));
+}
+
+TEST_F(RecordDirTest, PortFileElsewhereIsRemovedOnlyWhereItIsOne) {
+  const auto dir = open();
+  const std::string file = base_ + "/my-port";
+  std::ofstream(file) << "notes";
+  dir.remove_stale(host_name(), file);
+  EXPECT_TRUE(fs::exists(file));
+  std::ofstream(file) << "41234\n";
+  dir.remove_stale(host_name(), file);
+  EXPECT_FALSE(fs::exists(file));
 }
 
 TEST_F(RecordDirTest, LiveOnesAndOtherHostsStay) {
