@@ -13,6 +13,7 @@
 #include "common/exit_code.h"
 #include "node-proxy/node_server.h"
 #include "node-proxy/process.h"
+#include "node-proxy/start_lock.h"
 
 namespace hpc {
 
@@ -78,6 +79,8 @@ Status serve_in(const Options& options, const Environment& environment, std::opt
   if (!identity) return tl::unexpected<Error>(identity.error());
   auto dir = RecordDir::open(options.state_dir);
   if (!dir) return tl::unexpected<Error>(dir.error());
+  auto lock = StartLock::take(*dir, host);
+  if (!lock) return tl::unexpected<Error>(lock.error());
   dir->remove_stale(host, options.port_file);
   if (auto free = refuse_second(*dir, *identity, host); !free) return free;
 
@@ -90,6 +93,7 @@ Status serve_in(const Options& options, const Environment& environment, std::opt
   NodeServer server(loop, options, *dir, std::move(*identity), host, log);
   if (auto done = server.listen(); !done) return done;
   if (auto done = server.publish(); !done) return done;
+  lock->release();
   const OwnedFd log_fd(daemon != nullptr ? open_log(*dir, log_name) : -1);
   if (daemon != nullptr) daemon->ready(log_fd.get());
   report_ready(options, server.port());
