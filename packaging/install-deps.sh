@@ -2,9 +2,9 @@
 # install-deps.sh [build|demo|test|clang|heavy]...: installs the Debian packages a task needs.
 #   build  compile the two programs and their unit tests (the default)
 #   demo   run ./packaging/demo.sh --no-slurm: sshd and a web application
-#   test   run ./tests/run.sh and ./packaging/demo.sh: a SLURM site as well
+#   test   run ./tests/run.sh and ./packaging/demo.sh: a SLURM site and a browser as well
 #   clang  the presets clang and fuzz, and clang-tidy
-#   heavy  applications, proxies and a browser for the tests labelled heavy
+#   heavy  large applications and other proxies, for the tests labelled heavy
 # All of them contain "build". Nothing missing: it says so and needs no root.
 # No service is started, enabled or changed: while apt runs, policy-rc.d forbids it.
 set -euo pipefail
@@ -23,11 +23,13 @@ build_packages=(
 )
 demo_packages=(openssh-client openssh-server python3)
 test_packages=(
-  "${demo_packages[@]}" clang-format curl file iproute2 jq munge procps shellcheck slurm-wlm
+  "${demo_packages[@]}" chromium clang-format curl file iproute2 jq munge procps shellcheck
+  slurm-wlm
 )
 clang_packages=(clang clang-tidy libclang-rt-14-dev)
 heavy_packages=(
-  chromium haproxy iputils-ping jupyter-notebook nginx passt r-cran-shiny slirp4netns varnish wrk
+  haproxy iputils-ping jupyter-notebook nginx passt python3-ipykernel r-cran-shiny slirp4netns
+  varnish wrk
 )
 
 say() { printf 'install-deps: %s\n' "$*" >&2; }
@@ -106,14 +108,17 @@ apt_install() {
 }
 
 main() {
-  local wanted=("${build_packages[@]}") with_node='' list missing
+  local wanted=("${build_packages[@]}") node_lists=() list missing
   for list in "${@:-build}"; do
     case $list in
       build) ;;
-      demo) wanted+=("${demo_packages[@]}"); with_node=1 ;;
-      test) wanted+=("${test_packages[@]}"); with_node=1 ;;
+      demo) wanted+=("${demo_packages[@]}"); node_lists+=(live) ;;
+      test) wanted+=("${test_packages[@]}"); node_lists+=(live browser) ;;
       clang) wanted+=("${clang_packages[@]}") ;;
-      heavy) wanted+=("${test_packages[@]}" "${heavy_packages[@]}"); with_node=1 ;;
+      heavy)
+        wanted+=("${test_packages[@]}" "${heavy_packages[@]}")
+        node_lists+=(live browser heavy)
+        ;;
       -h | --help) sed -n '2,10s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; return 0 ;;
       *) say "unknown list '$list' (build, demo, test, clang or heavy)"; return 2 ;;
     esac
@@ -121,7 +126,7 @@ main() {
   if [ ! -e /etc/debian_version ] || ! command -v dpkg-query >/dev/null; then
     fail "this is not Debian; install the equivalents of: ${wanted[*]}"
   fi
-  missing=$(missing_packages "${wanted[@]}"; [ -z "$with_node" ] || missing_node)
+  missing=$(missing_packages "${wanted[@]}"; [ ${#node_lists[@]} = 0 ] || missing_node)
   if [ -n "$missing" ]; then
     missing=$(tr '\n' ' ' <<<"$missing")
     [ "$(id -u)" = 0 ] || fail "missing: $missing
@@ -133,7 +138,8 @@ install-deps: installing needs root: sudo $here/install-deps.sh $*"
   else
     say "all Debian packages of '${*:-build}' are there"
   fi
-  [ -z "$with_node" ] || as_owner "$here/../tests/support/apps.sh" install
+  [ ${#node_lists[@]} = 0 ] ||
+    as_owner "$here/../tests/support/apps.sh" install "${node_lists[@]}"
 }
 
 main "$@"

