@@ -94,11 +94,14 @@ class WholePath:
         self.site = Site("--uplink", "--bind", f"{tests}=tests", *options, programs=programs)
         self._managers = []
 
-    def start_app(self, user, node, port=5500):
-        """Submits the job and waits until its hpc-proxy and the app listen; the job's id."""
+    def start_app(self, user, node, port=5500, **variables):
+        """Submits the job and waits until its hpc-proxy and the app listen; the job's id.
+        `variables` are added to the job's environment."""
         # As in submissions from the directory of the scripts, without copying them there.
+        variables["HPC_PROXY_SCRIPTS"] = "/mnt/scripts"
+        export = ",".join(f"{name}={value}" for name, value in variables.items())
         job = self.site.submit(user, APP_JOB.format(port=port), "-w", node,
-                               "--export=ALL,HPC_PROXY_SCRIPTS=/mnt/scripts")
+                               f"--export=ALL,{export}")
         try:
             self.wait_for_app(user, job, node, port)
         except AssertionError as error:
