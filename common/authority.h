@@ -20,4 +20,19 @@ unsigned default_port(std::string_view scheme);
 /// The same host (in any case) and port, under that scheme.
 bool same_authority(const Authority& a, const Authority& b, std::string_view scheme);
 
+/// A URL that names a host, taken apart; views into its text.
+struct HostUrl {
+  std::string_view origin;     // as written: "http://host:1" or "//host:1"
+  std::string_view scheme;     // "" where it begins with "//"
+  std::string_view authority;  // "host:1"
+  std::string_view rest;       // path, query and fragment: "", "/x?y#z", "?y"
+};
+
+/// Nothing for relative references, path-absolute ones, and schemes other than http and https.
+std::optional<HostUrl> parse_host_url(std::string_view text);
+
+/// Does a path (no query, no fragment) hold a "." or "..", also as %2e, that a browser takes away
+/// when it resolves it? Browsers read '\' as '/'.
+bool has_dot_segment(std::string_view path);
+
 }  // namespace hpc

@@ -59,4 +59,10 @@ Result<PortRoute> parse_app_route(std::string_view target) {
   return not_a_route("not /app or /absapp");
 }
 
+std::string_view app_prefix(std::string_view target) {
+  if (const auto route = parse_port_route(target)) return route->prefix;
+  if (const auto route = parse_app_route(target)) return route->prefix;
+  return {};
+}
+
 }  // namespace hpc

@@ -24,4 +24,8 @@ Result<PortRoute> parse_port_route(std::string_view target);
 /// `port` is 0: what the app is stands in the record.
 Result<PortRoute> parse_app_route(std::string_view target);
 
+/// What stands in front of the app's own path: "/port/5500", "/absport/5500", "/app", "/absapp";
+/// empty where neither route matches. A view into `target`.
+std::string_view app_prefix(std::string_view target);
+
 }  // namespace hpc

@@ -55,18 +55,6 @@ std::optional<std::string_view> own_path(std::string_view location, const Rewrit
   return url->rest;
 }
 
-/// "." and "..", also as %2e: what a browser takes away when it resolves a path.
-bool is_dot_segment(std::string_view segment) {
-  std::size_t dots = 0;
-  while (!segment.empty()) {
-    const bool escaped = equals_ignoring_case(segment.substr(0, 3), "%2e");
-    if (!escaped && segment.front() != '.') return false;
-    segment.remove_prefix(escaped ? 3 : 1);
-    ++dots;
-  }
-  return dots == 1 || dots == 2;
-}
-
 }  // namespace
 
 std::optional<std::string> rewrite_location(std::string_view location,
@@ -114,14 +102,7 @@ bool is_scope_under_prefix(std::string_view scope, std::string_view prefix) {
   const bool plain = std::all_of(rest.begin(), rest.end(),
                                  [](char c) { return c > ' ' && c <= '~' && c != '\\'; });
   if (!plain) return false;
-  rest = rest.substr(0, rest.find_first_of("?#"));
-  while (!rest.empty()) {
-    rest.remove_prefix(1);
-    const std::size_t end = std::min(rest.find('/'), rest.size());
-    if (is_dot_segment(rest.substr(0, end))) return false;
-    rest.remove_prefix(end);
-  }
-  return true;
+  return !has_dot_segment(rest.substr(0, rest.find_first_of("?#")));
 }
 
 }  // namespace hpc

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "common/authority.h"
 #include "common/http_head.h"
 #include "node-proxy/app_target.h"
 
@@ -12,31 +11,9 @@ namespace {
 
 constexpr std::string_view kAppHosts[] = {"localhost", "127.0.0.1", "[::1]", "0.0.0.0"};
 
-std::string_view scheme_of(std::string_view text) {
-  for (const std::string_view scheme : {"http", "https"}) {
-    if (equals_ignoring_case(text.substr(0, scheme.size()), scheme) &&
-        text.substr(scheme.size()).starts_with("://")) {
-      return text.substr(0, scheme.size());
-    }
-  }
-  return {};
-}
-
 bool is_web_scheme(std::string_view scheme) { return scheme == "http" || scheme == "https"; }
 
 }  // namespace
-
-std::optional<HostUrl> parse_host_url(std::string_view text) {
-  HostUrl url;
-  url.scheme = scheme_of(text);
-  if (url.scheme.empty() && !text.starts_with("//")) return std::nullopt;
-  const std::size_t begin = url.scheme.empty() ? 2 : url.scheme.size() + 3;
-  const std::size_t end = std::min(text.find_first_of("/?#", begin), text.size());
-  url.origin = text.substr(0, end);
-  url.authority = text.substr(begin, end - begin);
-  url.rest = text.substr(end);
-  return url;
-}
 
 bool is_path_absolute(std::string_view text) {
   return text.starts_with('/') && !text.starts_with("//");

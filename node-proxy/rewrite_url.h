@@ -1,8 +1,9 @@
 #pragma once
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
+
+#include "common/authority.h"
 
 namespace hpc {
 
@@ -19,17 +20,6 @@ struct RewriteContext {
   // browser takes for the folder of that path is "/port", other apps included.
   bool bare_prefix = false;
 };
-
-/// A URL that names a host, taken apart; views into its text.
-struct HostUrl {
-  std::string_view origin;     // as written: "http://host:1" or "//host:1"
-  std::string_view scheme;     // "" where it begins with "//"
-  std::string_view authority;  // "host:1"
-  std::string_view rest;       // path, query and fragment: "", "/x?y#z", "?y"
-};
-
-/// Nothing for relative references, path-absolute ones, and schemes other than http and https.
-std::optional<HostUrl> parse_host_url(std::string_view text);
 
 /// "/x", not "//host".
 bool is_path_absolute(std::string_view text);

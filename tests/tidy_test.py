@@ -34,7 +34,7 @@ ARROWS = (
 # Pure: text in, values out. Neither they nor what they include may know the loop or SSH.
 PURE = re.compile(
     r"(common/(authority|port_route|root_fallback|http_head|http_rules|head_scan|chunk_guard|"
-    r"hop_headers|cross_site|job_record)|manager/slurm/\w+|manager/session/(discovery|candidates|port_pool|"
+    r"hop_headers|cross_site|job_record|own_cookies)|manager/slurm/\w+|manager/session/(discovery|candidates|port_pool|"
     r"launch_queue)|node-proxy/(rewrite_\w+|keep_prefix_table))\.(h|cc)$")
 IMPURE_INCLUDE = re.compile(r"(uv\.h|libssh/.*|sys/socket\.h|netdb\.h)$")
 

@@ -2,7 +2,7 @@
 
 #include "common/answers.h"
 #include "common/hello.h"
-#include "manager/gateway/own_cookies.h"
+#include "common/own_cookies.h"
 
 namespace hpc {
 

@@ -5,9 +5,9 @@
 
 #include "common/answers.h"
 #include "common/edge_fields.h"
+#include "common/own_cookies.h"
 #include "common/port_route.h"
 #include "manager/gateway/gateway_pages.h"
-#include "manager/gateway/own_cookies.h"
 
 namespace hpc {
 
@@ -69,12 +69,6 @@ class EdgePolicy final : public ForwardPolicy {
 std::unique_ptr<ForwardPolicy> make_edge_policy(const RequestHead& head, const ClientInfo& client,
                                                 const TunnelView& tunnel) {
   return std::make_unique<EdgePolicy>(head, client, tunnel);
-}
-
-std::string_view app_prefix(std::string_view target) {
-  if (const auto route = parse_port_route(target)) return route->prefix;
-  if (const auto route = parse_app_route(target)) return route->prefix;
-  return {};
 }
 
 }  // namespace hpc

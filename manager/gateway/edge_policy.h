@@ -1,6 +1,5 @@
 #pragma once
 #include <memory>
-#include <string_view>
 
 #include "common/http_handler.h"
 #include "manager/session/tunnel_view.h"
@@ -13,9 +12,5 @@ namespace hpc {
 /// back, only left out. `tunnel` must outlive it.
 std::unique_ptr<ForwardPolicy> make_edge_policy(const RequestHead& head, const ClientInfo& client,
                                                 const TunnelView& tunnel);
-
-/// What the browser put in front of the app's own path: "/port/5500", "/absport/5500", "/app",
-/// "/absapp"; empty for hpc-proxy's own pages. A view into `target`.
-std::string_view app_prefix(std::string_view target);
 
 }  // namespace hpc

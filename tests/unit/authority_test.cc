@@ -50,5 +50,29 @@ TEST(AuthorityTest, ComparesWithTheDefaultPortOfTheScheme) {
   EXPECT_FALSE(same_authority({"a", 0}, {"b", 0}, "http"));
 }
 
+TEST(HostUrlTest, IsTakenApart) {
+  const auto url = parse_host_url("HTTP://a@b:1?x/y");
+  ASSERT_TRUE(url.has_value());
+  EXPECT_EQ(url->origin, "HTTP://a@b:1");
+  EXPECT_EQ(url->scheme, "HTTP");
+  EXPECT_EQ(url->authority, "a@b:1");
+  EXPECT_EQ(url->rest, "?x/y");
+  EXPECT_EQ(parse_host_url("//b/x")->authority, "b");
+  for (const char* text : {"", "/", "/x", "x", "http:/x", "http", "ftp://a/", "ws://a/", " //a"}) {
+    EXPECT_FALSE(parse_host_url(text).has_value()) << text;
+  }
+}
+
+TEST(DotSegmentTest, IsFoundHoweverItIsWritten) {
+  for (const char* path : {"/..", "/.", "..", "/a/../b", "/a/%2e%2E/b", "/a/.%2e", "/%2e", "/a/./b",
+                           "/a\\..\\b", "/..\\", "//..//"}) {
+    EXPECT_TRUE(has_dot_segment(path)) << path;
+  }
+  for (const char* path : {"", "/", "//", "/a", "/...", "/.a", "/a.", "/..a", "/%2e%2e%2e", "/%2",
+                           "/%252e%252e", "/a..b/", "/%2f.."}) {
+    EXPECT_FALSE(has_dot_segment(path)) << path;
+  }
+}
+
 }  // namespace
 }  // namespace hpc

@@ -278,27 +278,6 @@ TEST_F(EdgePolicyTest, TunnelDownIsAPageForPeopleAndAProblemForPrograms) {
   EXPECT_EQ(died.status, 502);
 }
 
-struct PrefixCase {
-  const char* target;
-  const char* prefix;
-};
-
-TEST(AppPrefixTest, IsWhatTheBrowserPutInFront) {
-  for (const auto& [target, prefix] :
-       std::initializer_list<PrefixCase>{{"/port/5500/x", "/port/5500"},
-                                         {"/port/5500?q", "/port/5500"},
-                                         {"/absport/1/", "/absport/1"},
-                                         {"/app/x", "/app"},
-                                         {"/app", "/app"},
-                                         {"/absapp?x", "/absapp"},
-                                         {"/apps/x", ""},
-                                         {"/status", ""},
-                                         {"/port/05500/", ""},
-                                         {"/", ""}}) {
-    EXPECT_EQ(app_prefix(target), prefix) << target;
-  }
-}
-
 struct UrlAccessTest : ::testing::Test {
   std::unique_ptr<BrowserAccess> access = make_url_access(9000);
   ClientInfo client;

@@ -1,4 +1,4 @@
-#include "manager/gateway/own_cookies.h"
+#include "common/own_cookies.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "manager/gateway/own_cookies.h"
+#include "common/own_cookies.h"
 
 #include <algorithm>
 #include <iterator>
@@ -38,6 +38,8 @@ void for_each_pair(std::string_view cookie, Use use) {
 }  // namespace
 
 std::string access_cookie_name(int port) { return "hpc-manager-" + std::to_string(port); }
+
+std::string last_app_cookie_name(int port) { return "hpc-last-app-" + std::to_string(port); }
 
 std::vector<std::string_view> cookie_values(const FieldList& fields, std::string_view name) {
   std::vector<std::string_view> values;

@@ -15,6 +15,8 @@ namespace hpc {
 
 /// The name of the cookie of `connect` on this port.
 std::string access_cookie_name(int port);
+/// The name of the cookie that says which app's page was opened last through this port of ours.
+std::string last_app_cookie_name(int port);
 
 /// The values of all cookies of that name, over all Cookie fields.
 std::vector<std::string_view> cookie_values(const FieldList& fields, std::string_view name);
