@@ -127,4 +127,12 @@ LocalAnswer error_answer(int status, std::string_view detail, bool navigation) {
                      html_paragraph(detail));
 }
 
+LocalAnswer root_fallback_answer(std::string location) {
+  LocalAnswer answer;
+  answer.status = 307;
+  answer.fields = {
+      {"Location", std::move(location)}, {"Cache-Control", "no-store"}, {"Vary", "Referer"}};
+  return answer;
+}
+
 }  // namespace hpc

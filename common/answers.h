@@ -31,5 +31,8 @@ LocalAnswer json_answer(int status, std::string body);
 LocalAnswer problem_answer(int status, std::string_view detail);
 /// The page or the problem, as the asker can use it.
 LocalAnswer error_answer(int status, std::string_view detail, bool navigation);
+/// Sends a request on to the app that it was meant for, with its method and body (root_fallback.h).
+/// Never kept: from another app's page the same path means another app.
+LocalAnswer root_fallback_answer(std::string location);
 
 }  // namespace hpc

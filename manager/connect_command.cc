@@ -67,7 +67,8 @@ Status ConnectCommand::build() {
   tunnel_ = std::make_unique<Tunnel>(*scheduler_, *connector_, prompter_, randombytes_uniform,
                                      std::move(tunnel_options), observer);
   pool_ = std::make_unique<UpstreamPool>(loop_, *tunnel_, pool_options());
-  gateway_ = std::make_unique<ConnectGateway>(*access_, *pool_, *tunnel_, port_, log_);
+  gateway_ = std::make_unique<ConnectGateway>(*access_, *pool_, *tunnel_, port_,
+                                              options_.root_fallback, log_);
   server_ = std::make_unique<HttpServer>(loop_, *gateway_, HttpServerOptions{});
   return {};
 }

@@ -32,6 +32,7 @@ struct RawConnect {
   std::string job, known_hosts, ssh_config;
   std::vector<std::string> identities;
   std::string access = "uid";
+  std::string root_fallback = "on";
   std::string log_format = "text";
   bool open = false, wait = false, verbose = false;
 };
@@ -91,6 +92,11 @@ CLI::App* add_connect(CLI::App& app, RawConnect& raw) {
        "who may use the local port: your own processes, or who opens the one-time URL", "uid|url")
       ->check(one_of("uid", "url"))
       ->capture_default_str();
+  text("--root-fallback", raw.root_fallback, "HPC_MANAGER_ROOT_FALLBACK",
+       "send /x that a page under /port/N/ asks for to /port/N/x, for apps that only work at /",
+       "on|off")
+      ->check(one_of("on", "off"))
+      ->capture_default_str();
   text("--log-format", raw.log_format, "HPC_MANAGER_LOG_FORMAT", "of what is said on stderr",
        "text|json")
       ->check(one_of("text", "json"))
@@ -124,6 +130,7 @@ Result<ConnectOptions> checked(const RawConnect& raw, bool port_given) {
   if (!raw.ssh_config.empty()) options.target.ssh_config = raw.ssh_config;
   options.access = raw.access == "url" ? AccessMode::kUrl : AccessMode::kUid;
   options.log_format = raw.log_format == "json" ? LogFormat::kJson : LogFormat::kText;
+  options.root_fallback = raw.root_fallback == "on";
   options.open = raw.open;
   options.wait = raw.wait;
   options.verbose = raw.verbose;

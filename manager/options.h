@@ -23,6 +23,7 @@ struct ConnectOptions {
   std::uint16_t port = 9000;       // local, 0..65535; 0 takes a free one
   std::optional<std::string> job;  // only the hpc-proxy of this job
   AccessMode access = AccessMode::kUid;
+  bool root_fallback = true;
   bool open = false;  // start a browser once it works
   bool wait = false;  // with no job running yet: keep looking instead of exit 3
   LogFormat log_format = LogFormat::kText;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "common/edge_fields.h"
+#include "common/own_cookies.h"
 #include "node-proxy/app_pages.h"
 #include "node-proxy/app_target.h"
 #include "node-proxy/pages.h"
@@ -59,7 +60,7 @@ class AppForwardPolicy final : public ForwardPolicy {
   AppForwardPolicy(const RequestHead& head, ForwardContext context)
       : context_(std::move(context)),
         read_(head.method == "GET" || head.method == "HEAD"),
-        has_cookies_(head.fields.find("Cookie").has_value()) {
+        has_cookies_(has_cookies(head.fields)) {
     names_.port = context_.port;
     names_.prefix = context_.prefix;
     names_.external_scheme = believed(head, "X-Forwarded-Proto", "http");
@@ -74,6 +75,10 @@ class AppForwardPolicy final : public ForwardPolicy {
     for (std::size_t i = 0; i < head.fields.size(); ++i) {
       const Field field = head.fields[i];
       if (hop.ends_here(field.name) || is_left_out(field.name)) continue;
+      if (equals_ignoring_case(field.name, "Cookie")) {
+        write_cookies(field, out);
+        continue;
+      }
       const auto changed = for_app(field);
       out.field(field.name, changed ? std::string_view(*changed) : field.value);
     }
@@ -91,11 +96,15 @@ class AppForwardPolicy final : public ForwardPolicy {
         continue;
       }
       if (learnt && is_any_of(field.name, kCacheFields)) continue;
+      if (equals_ignoring_case(field.name, "Set-Cookie") && sets_own_cookie(field.value)) continue;
       const auto changed = for_browser(field);
       out.field(field.name, changed ? std::string_view(*changed) : field.value);
     }
     // A browser that kept this redirect of a page to itself would go round for ever.
     if (learnt) out.field("Cache-Control", "no-store");
+    if (!head.interim() && !context_.last_app_cookie.empty()) {
+      out.field("Set-Cookie", context_.last_app_cookie);
+    }
   }
 
   LocalAnswer on_upstream_failed(const Error& error) override {
@@ -130,10 +139,26 @@ class AppForwardPolicy final : public ForwardPolicy {
     return says_who_asks(name) && !believed;
   }
 
+  /// Does the app get any?
+  static bool has_cookies(const FieldList& fields) {
+    for (std::size_t i = 0; i < fields.size(); ++i) {
+      if (equals_ignoring_case(fields[i].name, "Cookie") && without_own_cookies(fields[i].value)) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  static void write_cookies(const Field& field, HeadWriter& out) {
+    const auto theirs = without_own_cookies(field.value);
+    if (!theirs) return;
+    const auto changed = rewrite_cookie(*theirs);
+    out.field(field.name, changed ? *changed : *theirs);
+  }
+
   std::optional<std::string> for_app(const Field& field) const {
     if (equals_ignoring_case(field.name, "Origin")) return rewrite_origin(field.value, names_);
     if (equals_ignoring_case(field.name, "Referer")) return rewrite_referer(field.value, names_);
-    if (equals_ignoring_case(field.name, "Cookie")) return rewrite_cookie(field.value);
     return std::nullopt;
   }
 

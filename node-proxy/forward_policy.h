@@ -10,16 +10,17 @@ namespace hpc {
 
 /// What one forwarded request is about, as the handler found it.
 struct ForwardContext {
-  std::uint16_t port = 0;     // 0: a Unix socket
-  bool token_holder = false;  // its X-Forwarded-* and Forwarded are believed
-  bool navigation = false;    // a person looks at the answer
-  std::string peer_address;   // "127.0.0.1"
-  std::string prefix;         // the path in front of REST as the browser used it (external)
-  std::string target;         // what the browser asked for: prefix and REST
-  bool keep_prefix = false;   // the app is asked for `target`, else for REST
-  bool bare_prefix = false;   // a WebSocket that asked for the prefix without its slash
-  std::string host;           // of this machine, for pages
-  std::string warning;        // of the walltime, for pages; may be empty
+  std::uint16_t port = 0;       // 0: a Unix socket
+  bool token_holder = false;    // its X-Forwarded-* and Forwarded are believed
+  bool navigation = false;      // a person looks at the answer
+  std::string peer_address;     // "127.0.0.1"
+  std::string prefix;           // the path in front of REST as the browser used it (external)
+  std::string target;           // what the browser asked for: prefix and REST
+  bool keep_prefix = false;     // the app is asked for `target`, else for REST
+  bool bare_prefix = false;     // a WebSocket that asked for the prefix without its slash
+  std::string last_app_cookie;  // Set-Cookie of ours that goes with the answer; empty: none
+  std::string host;             // of this machine, for pages
+  std::string warning;          // of the walltime, for pages; may be empty
   // Where to note that the app knows its prefix; outlives the policy. May be nullptr.
   KeepPrefixTable* keep_prefix_table = nullptr;
 };

@@ -23,6 +23,14 @@ std::string_view path_of(std::string_view target) { return target.substr(0, targ
 
 bool is_read(const RequestHead& head) { return head.method == "GET" || head.method == "HEAD"; }
 
+LocalAnswer healthy() { return json_answer(200, "{\"status\":\"ok\"}\n"); }
+
+/// A manager stands between us and the browser: what concerns the whole origin is its affair.
+bool behind_manager(const RequestHead& head, bool token_holder) {
+  return token_holder &&
+         (head.fields.find("X-Forwarded-Host") || head.fields.find("X-Forwarded-Prefix"));
+}
+
 LocalAnswer only_get() {
   auto answer = problem_answer(405, "this path can only be read");
   answer.fields.emplace_back("Allow", "GET, HEAD");
@@ -52,13 +60,18 @@ NodeProxy::NodeProxy(const NodeProxyState& state, const Access& access, Upstream
 Decision NodeProxy::on_request(const RequestHead& head, ClientInfo& client) {
   client.greeted = false;
   const std::string_view path = path_of(head.target);
-  if (path == "/healthz" && is_read(head)) return json_answer(200, "{\"status\":\"ok\"}\n");
+  const bool health = path == "/healthz" && is_read(head);
+  // An app's page may ask for its app's own /healthz: that is only for who is let in.
+  if (health && !root_fallback(head, false)) return healthy();
   if (path == kHelloPath) {
     auto answer = hello(head);
     client.greeted = answer.status == 200;
     return answer;
   }
   const auto verdict = access_.decide(head, client);
+  if (health && verdict != Access::Verdict::kSameUser && verdict != Access::Verdict::kTokenHolder) {
+    return healthy();
+  }
   if (verdict == Access::Verdict::kStranger) return unauthorized_answer();
   if (verdict == Access::Verdict::kCrossSite) {
     return error_answer(403,
@@ -75,7 +88,20 @@ Decision NodeProxy::on_request(const RequestHead& head, ClientInfo& client) {
   return decision;
 }
 
+std::optional<RootFallback> NodeProxy::root_fallback(const RequestHead& head,
+                                                     bool token_holder) const {
+  if (!state_.root_fallback || behind_manager(head, token_holder)) return std::nullopt;
+  return find_root_fallback(head, is_navigation(head), {state_.record.port, app_prefix});
+}
+
 Decision NodeProxy::route(const RequestHead& head, ClientInfo& client, bool token_holder) {
+  if (auto fallback = root_fallback(head, token_holder)) {
+    if (fallback->redirect) return root_fallback_answer(std::move(fallback->target));
+    RequestHead meant = head;
+    meant.target = std::move(fallback->target);
+    return forward(meant, client, token_holder);
+  }
+  if (path_of(head.target) == "/healthz" && is_read(head)) return healthy();
   if (path_of(head.target) == "/status") {
     if (!is_read(head)) return only_get();
     return json_answer(200, status_json(state_, stats_(), unix_ms()));
@@ -133,6 +159,9 @@ Decision NodeProxy::forward_to(const AppTarget& target, const PortRoute& route,
   context.keep_prefix = route.keep_prefix || keep_prefix_table_.knows(target.port, prefix);
   context.bare_prefix = route.needs_slash;
   context.keep_prefix_table = &keep_prefix_table_;
+  if (navigation && state_.root_fallback && !behind_manager(head, token_holder)) {
+    context.last_app_cookie = last_app_set_cookie(state_.record.port, route.prefix);
+  }
   context.host = state_.record.host;
   context.warning = warning_text(state_);
   return Forward{&pool_, connector_key(target), context.keep_prefix ? context.target : rest,

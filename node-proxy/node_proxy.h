@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "common/clock.h"
@@ -9,6 +10,7 @@
 #include "common/job_record.h"
 #include "common/log.h"
 #include "common/port_route.h"
+#include "common/root_fallback.h"
 #include "node-proxy/access.h"
 #include "node-proxy/app_target.h"
 #include "node-proxy/keep_prefix_table.h"
@@ -21,6 +23,7 @@ struct NodeProxyState {
   JobRecord record;
   std::string url_template;
   PortSet allow_ports;
+  bool root_fallback = true;
   std::int64_t started_unix_ms = 0;
   bool walltime_warning = false;  // SIGUSR1 came
 };
@@ -49,6 +52,7 @@ class NodeProxy final : public HttpHandler {
 
  private:
   Decision route(const RequestHead& head, ClientInfo& client, bool token_holder);
+  std::optional<RootFallback> root_fallback(const RequestHead& head, bool token_holder) const;
   Decision forward(const RequestHead& head, const ClientInfo& client, bool token_holder);
   Decision forward_to(const AppTarget& target, const PortRoute& route, const RequestHead& head,
                       const ClientInfo& client, bool token_holder);

@@ -177,6 +177,9 @@ constexpr OptionRow kRows[] = {
     {"require-token", "", "", "", true, false,
      "let nobody in without the token, not even processes of the same user",
      [](Options& o, std::string_view v) { return set_switch(o.require_token, v); }},
+    {"root-fallback", "", "on|off", "on", true, false,
+     "send /x that a page under /port/N/ asks for to /port/N/x, for apps that only work at /",
+     [](Options& o, std::string_view v) { return set_switch(o.root_fallback, v); }},
     {"idle-exit", "", "SECONDS", "0", true, false,
      "end after this long without a request or an open connection to an app (0: never)",
      [](Options& o, std::string_view v) {

@@ -35,6 +35,7 @@ struct Options {
   PortSet allow_foreign_ports;  // empty: none
   std::string app;              // the target of /app/; empty: none yet
   bool require_token = false;
+  bool root_fallback = true;
   std::uint64_t idle_exit_ms = 0;  // 0: never
   std::uint64_t connect_timeout_ms = 0;
   HttpServerOptions server;

@@ -4,6 +4,8 @@
 #include <utility>
 
 #include "common/answers.h"
+#include "common/port_route.h"
+#include "common/root_fallback.h"
 #include "manager/gateway/edge_policy.h"
 #include "manager/gateway/gateway_pages.h"
 #include "manager/session/tunnel.h"
@@ -32,8 +34,13 @@ bool may_wait_for_tunnel(const RequestHead& head) {
 }
 
 ConnectGateway::ConnectGateway(BrowserAccess& access, UpstreamPool& pool, const TunnelView& tunnel,
-                               std::uint16_t port, Log& log)
-    : access_(access), pool_(pool), tunnel_(tunnel), port_(port), log_(log) {}
+                               std::uint16_t port, bool root_fallback, Log& log)
+    : access_(access),
+      pool_(pool),
+      tunnel_(tunnel),
+      port_(port),
+      root_fallback_(root_fallback),
+      log_(log) {}
 
 Decision ConnectGateway::on_request(const RequestHead& head, ClientInfo& client) {
   log_.debug("request", {{"method", head.method}, {"path", path_of(head.target)}});
@@ -54,6 +61,17 @@ Decision ConnectGateway::on_request(const RequestHead& head, ClientInfo& client)
 }
 
 Decision ConnectGateway::route(const RequestHead& head, const ClientInfo& client) {
+  if (root_fallback_) {
+    // Also for `/`: it is the start page of whoever comes from elsewhere, and the home page of the
+    // app of whoever follows a link in the app.
+    auto fallback = find_root_fallback(head, is_navigation(head), {port_, app_prefix});
+    if (fallback && fallback->redirect) return root_fallback_answer(std::move(fallback->target));
+    if (fallback) {
+      RequestHead meant = head;
+      meant.target = std::move(fallback->target);
+      return forward(meant, client);
+    }
+  }
   const auto path = path_of(head.target);
   if (path == "/") {
     if (head.method != "GET" && head.method != "HEAD") {
@@ -67,8 +85,18 @@ Decision ConnectGateway::route(const RequestHead& head, const ClientInfo& client
     return error_answer(404, "there is nothing here; apps are under /port/N/, as in /port/5500/",
                         is_navigation(head));
   }
+  return forward(head, client);
+}
+
+Decision ConnectGateway::forward(const RequestHead& head, const ClientInfo& client) {
   const char* key = may_wait_for_tunnel(head) ? Tunnel::kMayWait : Tunnel::kAtOnce;
-  return Forward{&pool_, key, head.target, make_edge_policy(head, client, tunnel_)};
+  std::string last_app_cookie;
+  if (const auto prefix = app_prefix(head.target);
+      root_fallback_ && !prefix.empty() && is_navigation(head)) {
+    last_app_cookie = last_app_set_cookie(port_, prefix);
+  }
+  return Forward{&pool_, key, head.target,
+                 make_edge_policy(head, client, tunnel_, std::move(last_app_cookie))};
 }
 
 LocalAnswer ConnectGateway::on_refusal(int status, std::string_view detail) {

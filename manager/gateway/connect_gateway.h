@@ -12,24 +12,26 @@ namespace hpc {
 
 /// The browser side of `connect`: lets in whom BrowserAccess lets in, answers `/`, and sends
 /// everything else on to hpc-proxy, except `/.hpc-proxy/` and `/.hpc-manager/`, which are between
-/// our two programs (contract 1.3, 2.0).
+/// our two programs (contract 1.3, 2.0), and except what root_fallback.h finds to be another's.
 ///
 /// Everything handed to the constructor must outlive it.
 class ConnectGateway final : public HttpHandler {
  public:
-  /// `port`: our own local one, for the start page.
+  /// `port`: our own local one, for the start page and the name of the root fallback's cookie.
   ConnectGateway(BrowserAccess& access, UpstreamPool& pool, const TunnelView& tunnel,
-                 std::uint16_t port, Log& log);
+                 std::uint16_t port, bool root_fallback, Log& log);
   Decision on_request(const RequestHead& head, ClientInfo& client) override;
   LocalAnswer on_refusal(int status, std::string_view detail) override;
 
  private:
   Decision route(const RequestHead& head, const ClientInfo& client);
+  Decision forward(const RequestHead& head, const ClientInfo& client);
 
   BrowserAccess& access_;
   UpstreamPool& pool_;
   const TunnelView& tunnel_;
   std::uint16_t port_;
+  bool root_fallback_;
   Log& log_;
 };
 

@@ -15,8 +15,10 @@ namespace {
 
 class EdgePolicy final : public ForwardPolicy {
  public:
-  EdgePolicy(const RequestHead& head, const ClientInfo& client, const TunnelView& tunnel)
+  EdgePolicy(const RequestHead& head, const ClientInfo& client, const TunnelView& tunnel,
+             std::string last_app_cookie)
       : tunnel_(tunnel),
+        last_app_cookie_(std::move(last_app_cookie)),
         peer_address_(client.peer_address),
         prefix_(app_prefix(head.target)),
         navigation_(is_navigation(head)) {}
@@ -49,6 +51,7 @@ class EdgePolicy final : public ForwardPolicy {
       if (equals_ignoring_case(field.name, "Set-Cookie") && sets_own_cookie(field.value)) continue;
       out.field(field.name, field.value);
     }
+    if (!head.interim() && !last_app_cookie_.empty()) out.field("Set-Cookie", last_app_cookie_);
   }
 
   LocalAnswer on_upstream_failed(const Error& error) override {
@@ -59,6 +62,7 @@ class EdgePolicy final : public ForwardPolicy {
 
  private:
   const TunnelView& tunnel_;
+  std::string last_app_cookie_;
   std::string peer_address_;
   std::string prefix_;
   bool navigation_;
@@ -67,8 +71,9 @@ class EdgePolicy final : public ForwardPolicy {
 }  // namespace
 
 std::unique_ptr<ForwardPolicy> make_edge_policy(const RequestHead& head, const ClientInfo& client,
-                                                const TunnelView& tunnel) {
-  return std::make_unique<EdgePolicy>(head, client, tunnel);
+                                                const TunnelView& tunnel,
+                                                std::string last_app_cookie) {
+  return std::make_unique<EdgePolicy>(head, client, tunnel, std::move(last_app_cookie));
 }
 
 }  // namespace hpc

@@ -87,7 +87,7 @@ struct ConnectGatewayTest : ::testing::Test {
   std::string logged;
   Log log{LogLevel::kDebug, LogFormat::kText, [this](auto line) { logged += line; }};
   std::unique_ptr<BrowserAccess> access = make_uid_access(owner, 1000);
-  ConnectGateway gateway{*access, pool, tunnel, 9000, log};
+  ConnectGateway gateway{*access, pool, tunnel, 9000, true, log};
   ClientInfo client;
 };
 
@@ -184,6 +184,107 @@ TEST_F(ConnectGatewayTest, RefusalsOfTheEngineAreProblems) {
   EXPECT_TRUE(refusal.close);
   EXPECT_EQ(field_of(refusal, "Retry-After"), "2");
   EXPECT_EQ(field_of(refusal, "Content-Type"), "application/problem+json");
+}
+
+struct ConnectFallbackTest : ConnectGatewayTest {
+  static RequestHead from_page(const std::string& target, const char* mode = "no-cors",
+                               const std::string& method = "GET") {
+    auto head = request(method, target);
+    head.fields.add("Referer", "http://127.0.0.1:9000/port/3000/");
+    head.fields.add("Sec-Fetch-Mode", mode);
+    return head;
+  }
+  static RequestHead web_socket(const std::string& target, const char* cookie) {
+    auto head = request("GET", target);
+    head.websocket_upgrade = true;
+    head.fields.add("Origin", "http://127.0.0.1:9000");
+    head.fields.add("Cookie", cookie);
+    return head;
+  }
+  static std::string fields_sent_on(const Forward& forward, const RequestHead& head) {
+    std::string text;
+    HeadWriter out(text);
+    forward.policy->write_request_fields(head, HopFields(head.fields), out);
+    return text;
+  }
+  static std::string fields_sent_back(const Forward& forward, int status) {
+    ResponseHead head;
+    head.status = status;
+    std::string text;
+    HeadWriter out(text);
+    forward.policy->write_response_fields(head, HopFields(head.fields), out);
+    return text;
+  }
+};
+
+TEST_F(ConnectFallbackTest, WhatAPageAsksForAtTheRootIsSentOnToItsApp) {
+  const auto redirect = answer(from_page("/x.js?v"));
+  EXPECT_EQ(redirect.status, 307);
+  EXPECT_EQ(field_of(redirect, "Location"), "/port/3000/x.js?v");
+  EXPECT_EQ(field_of(redirect, "Cache-Control"), "no-store");
+  EXPECT_EQ(field_of(redirect, "Vary"), "Referer");
+  EXPECT_EQ(answer(from_page("/status", "cors")).status, 307);
+  EXPECT_EQ(answer(from_page("/api/x", "cors", "POST")).status, 307);
+  EXPECT_TRUE(forwarded(from_page("/status", "navigate")).has_value());
+  EXPECT_TRUE(forwarded(request("GET", "/x.js")).has_value()) << "hpc-proxy says what it is";
+  EXPECT_EQ(answer(from_page("/.hpc-manager/open?key=1")).status, 404);
+}
+
+TEST_F(ConnectFallbackTest, TheStartPageIsForWhoComesFromElsewhere) {
+  EXPECT_EQ(answer(from_page("/", "navigate")).status, 307);
+  EXPECT_EQ(answer(from_page("/", "navigate", "POST")).status, 307);
+  auto typed = request("GET", "/");
+  typed.fields.add("Sec-Fetch-Mode", "navigate");
+  EXPECT_EQ(answer(typed).status, 200);
+}
+
+TEST_F(ConnectFallbackTest, AWebSocketAtTheRootGoesToTheAppThatWasOpenedLast) {
+  const auto head = web_socket("/?t", "a=1; hpc-last-app-9000=/port/3000");
+  const auto forward = forwarded(head);
+  ASSERT_TRUE(forward.has_value());
+  EXPECT_EQ(forward->target, "/port/3000/?t");
+  EXPECT_EQ(forward->key, Tunnel::kAtOnce);
+  const auto sent = fields_sent_on(*forward, head);
+  EXPECT_NE(sent.find("X-Forwarded-Prefix: /port/3000\r\n"), std::string::npos) << sent;
+  EXPECT_NE(sent.find("Cookie: a=1\r\n"), std::string::npos) << sent;
+  EXPECT_EQ(forwarded(web_socket("/ws", "hpc-last-app-41234=/port/3000"))->target, "/ws")
+      << "hpc-proxy's own port is not ours";
+}
+
+TEST_F(ConnectFallbackTest, AnAppsPageIsRememberedAsTheOneThatWasOpenedLast) {
+  const auto back = [&](const RequestHead& head, int status) {
+    return fields_sent_back(*forwarded(head), status);
+  };
+  const std::string cookie =
+      "Set-Cookie: hpc-last-app-9000=/absport/3000; Path=/; HttpOnly; "
+      "SameSite=Lax\r\n";
+  EXPECT_EQ(back(from_page("/absport/3000/x", "navigate"), 200), cookie);
+  EXPECT_EQ(back(from_page("/absport/3000/x", "navigate"), 103), "");
+  EXPECT_EQ(back(from_page("/absport/3000/x", "cors"), 200), "");
+  EXPECT_EQ(back(from_page("/status", "navigate"), 200), "");
+}
+
+TEST_F(ConnectFallbackTest, NobodyIsSentOnWhoIsNotLetIn) {
+  auto other_site = from_page("/x.js");
+  other_site.fields.add("Sec-Fetch-Site", "same-site");
+  EXPECT_EQ(answer(other_site).status, 403);
+  owner.answer = false;
+  client.peer_is_ours = -1;
+  EXPECT_EQ(answer(from_page("/x.js")).status, 401);
+}
+
+TEST_F(ConnectFallbackTest, ItCanBeSwitchedOff) {
+  ConnectGateway off{*access, pool, tunnel, 9000, false, log};
+  const auto target = [&](const RequestHead& head) {
+    auto decision = off.on_request(head, client);
+    auto* forward = std::get_if<Forward>(&decision);
+    if (forward == nullptr) return std::to_string(std::get<LocalAnswer>(decision).status);
+    return forward->target + fields_sent_back(*forward, 200);
+  };
+  EXPECT_EQ(target(from_page("/x.js")), "/x.js");
+  EXPECT_EQ(target(from_page("/", "cors")), "200");
+  EXPECT_EQ(target(web_socket("/ws", "hpc-last-app-9000=/port/3000")), "/ws");
+  EXPECT_EQ(target(from_page("/port/3000/", "navigate")), "/port/3000/");
 }
 
 struct EdgePolicyTest : ConnectGatewayTest {

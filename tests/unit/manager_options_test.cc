@@ -45,6 +45,7 @@ TEST(ManagerOptionsTest, DefaultsAreThoseOfTheContract) {
   EXPECT_EQ(options.port, 9000);
   EXPECT_EQ(options.access, AccessMode::kUid);
   EXPECT_FALSE(options.open);
+  EXPECT_TRUE(options.root_fallback);
   EXPECT_FALSE(options.wait);
 }
 
@@ -64,6 +65,8 @@ TEST(ManagerOptionsTest, EveryFlagIsTaken) {
                               "cfg",
                               "--access",
                               "url",
+                              "--root-fallback",
+                              "off",
                               "--wait",
                               "--log-format",
                               "json",
@@ -78,6 +81,7 @@ TEST(ManagerOptionsTest, EveryFlagIsTaken) {
   EXPECT_EQ(options.port, 0);
   EXPECT_EQ(options.job, "4711");
   EXPECT_EQ(options.access, AccessMode::kUrl);
+  EXPECT_FALSE(options.root_fallback);
   EXPECT_TRUE(options.wait);
   EXPECT_EQ(options.log_format, LogFormat::kJson);
   EXPECT_TRUE(options.verbose);
@@ -101,13 +105,20 @@ TEST(ManagerOptionsTest, EnvironmentIsCheckedLikeTheFlag) {
   EXPECT_NE(refusal({"connect", "h"}), "");
 }
 
+TEST(ManagerOptionsTest, RootFallbackCanBeSwitchedOffByTheEnvironment) {
+  const Environment off("HPC_MANAGER_ROOT_FALLBACK", "off");
+  EXPECT_FALSE(parse({"connect", "h"}).root_fallback);
+  EXPECT_TRUE(parse({"connect", "--root-fallback", "on", "h"}).root_fallback);
+}
+
 TEST(ManagerOptionsTest, HelpAndVersionArePrinted) {
   const auto help = parse_command_line({"connect", "--help"});
   ASSERT_TRUE(help.has_value());
   const auto& text = std::get<PrintText>(*help).text;
-  for (const char* flag : {"--port", "--job", "--identity", "--known-hosts", "--ssh-config",
-                           "--access", "--open", "--wait", "--log-format", "--verbose",
-                           "HPC_MANAGER_PORT", "Examples:", "http://127.0.0.1:9000/"}) {
+  for (const char* flag :
+       {"--port", "--job", "--identity", "--known-hosts", "--ssh-config", "--access", "--open",
+        "--wait", "--root-fallback", "--log-format", "--verbose", "HPC_MANAGER_PORT",
+        "Examples:", "http://127.0.0.1:9000/"}) {
     EXPECT_NE(text.find(flag), std::string::npos) << flag << "\n" << text;
   }
   const auto version = parse_command_line({"--version"});
@@ -123,6 +134,8 @@ TEST(ManagerOptionsTest, RefusalsNameTheFlag) {
   EXPECT_NE(refusal({"connect", "h", "--port", "-1"}).find("--port"), std::string::npos);
   EXPECT_NE(refusal({"connect", "h", "--port", "90 00"}).find("--port"), std::string::npos);
   EXPECT_NE(refusal({"connect", "h", "--access", "all"}).find("--access"), std::string::npos);
+  EXPECT_NE(refusal({"connect", "h", "--root-fallback", "1"}).find("--root-fallback"),
+            std::string::npos);
   EXPECT_NE(refusal({"connect", "h", "--nonsense"}).find("--nonsense"), std::string::npos);
   EXPECT_NE(refusal({"connect", "h", "--open", "--access", "url"}).find("--open"),
             std::string::npos);

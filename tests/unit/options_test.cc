@@ -62,6 +62,13 @@ TEST(OptionsTest, SwitchInTheEnvironment) {
   EXPECT_FALSE(parse({}, {{"HPC_PROXY_REQUIRE_TOKEN", "maybe"}}).has_value());
 }
 
+TEST(OptionsTest, RootFallbackIsOnUntilItIsSwitchedOff) {
+  EXPECT_TRUE(parse({})->root_fallback);
+  EXPECT_FALSE(parse({"--root-fallback", "off"})->root_fallback);
+  EXPECT_TRUE(parse({"--root-fallback=on"}, {{"HPC_PROXY_ROOT_FALLBACK", "off"}})->root_fallback);
+  EXPECT_FALSE(parse({}, {{"HPC_PROXY_ROOT_FALLBACK", "off"}})->root_fallback);
+}
+
 struct BadCase {
   const char* name;
   std::vector<std::string> arguments;
@@ -88,6 +95,7 @@ const BadCase kBad[] = {
     {"size_small", {"--max-head", "10"}, "--max-head '10'"},
     {"size_overflow", {"--max-head", "4294967295MiB"}, "--max-head"},
     {"zero_timeout", {"--head-timeout", "0"}, "--head-timeout '0'"},
+    {"root_fallback", {"--root-fallback", "maybe"}, "--root-fallback 'maybe'"},
     {"log_format", {"--log-format", "xml"}, "--log-format 'xml'"},
     {"template_no_port", {"--url-template", "/x/"}, "--url-template '/x/'"},
     {"template_quote", {"--url-template", "/'{port}/"}, "--url-template"},
