@@ -214,7 +214,10 @@ void HttpConnection::on_end() noexcept {
       server_.options_.peer_still_open(info_)) {
     return;
   }
+  const bool cut_short = exchange_ && exchange_->answer_begun();
   retire_exchange();
+  // Whoever does read on must not take a part of the answer for the whole.
+  if (cut_short) return stream_->abort({Errc::kNetwork, "client", "closed the connection"});
   close_gently();
 }
 

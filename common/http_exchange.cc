@@ -187,8 +187,11 @@ void HttpExchange::write_response_head(const ResponseHead& head, const Framing& 
   HeadWriter writer(out);
   forward_.policy->write_response_fields(head, HopFields(head.fields), writer);
   write_framing(out, framing);
-  // Without a body the length is no framing but what a GET would have had (RFC 9110, 8.6).
-  if ((request_.method == "HEAD" || head.status == 304) && framing.kind == BodyKind::kNone) {
+  // Without a body the length is no framing but what a GET would have had; 1xx and 204 never have
+  // one (RFC 9110, 8.6).
+  const bool may_tell_length =
+      head.status >= 200 && head.status != 204 && (request_.method == "HEAD" || head.status == 304);
+  if (may_tell_length && framing.kind == BodyKind::kNone) {
     if (const auto length = head.fields.find("Content-Length")) {
       writer.field("Content-Length", *length);
     }

@@ -294,8 +294,12 @@ HttpVerdict complete_response(ResponseHead& head, bool to_head, bool upgrade_ask
   const auto framing = response_framing(head.fields, head.version_minor, head.status, to_head);
   if (!framing) return tl::unexpected(framing.error());
   head.framing = *framing;
-  head.keep_alive =
-      framing->kind != BodyKind::kUntilClose && wants_keep_alive(head.fields, head.version_minor);
+  // A 204 that declares a body has one on its way, which the next request's answer would begin
+  // with.
+  const bool body_behind =
+      head.status == 204 && has_body(*declared_framing(head.fields, head.version_minor));
+  head.keep_alive = framing->kind != BodyKind::kUntilClose && !body_behind &&
+                    wants_keep_alive(head.fields, head.version_minor);
   if (head.status != 101) return {};
   if (!upgrade_asked) return refuse(400, "a 101 that nobody asked for");
   if (!is_only_value(head.fields, "Upgrade", "websocket")) {

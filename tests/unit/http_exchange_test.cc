@@ -85,6 +85,24 @@ TEST_F(HttpExchangeTest, HeadAnswerKeepsTheLengthAndHasNoBody) {
   EXPECT_EQ(pool.idle_count(), 1U);
 }
 
+TEST_F(HttpExchangeTest, NoLengthIsPassedOnWhereThereIsNeverABody) {
+  auto [client, app] = exchange("HEAD / HTTP/1.1\r\nHost: n\r\n\r\n");
+  app->deliver("HTTP/1.1 103 Early Hints\r\nContent-Length: 9\r\n\r\n");
+  app->deliver("HTTP/1.1 204 No Content\r\nContent-Length: 9\r\n\r\n");
+  EXPECT_EQ(client->written, "HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n");
+}
+
+TEST_F(HttpExchangeTest, NoContentThatDeclaresABodyEndsTheUpstreamConnection) {
+  for (const std::string_view fields :
+       {"Content-Length: 4\r\n", "Transfer-Encoding: chunked\r\n"}) {
+    auto [client, app] = exchange(kGet);
+    app->deliver("HTTP/1.1 204 No Content\r\n" + std::string(fields) + "\r\n");
+    EXPECT_TRUE(client->written.starts_with("HTTP/1.1 204 ")) << fields;
+    EXPECT_FALSE(client->half_closed) << "the client may go on";
+    EXPECT_EQ(pool.idle_count(), 0U) << "what would come next is not an answer";
+  }
+}
+
 TEST_F(HttpExchangeTest, InterimAnswersArePassedOn) {
   auto [client, app] = exchange(kGet);
   app->deliver("HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n");
@@ -167,6 +185,32 @@ TEST_F(HttpExchangeTest, RubbishFromTheUpstreamIs502) {
   }
 }
 
+TEST_F(HttpExchangeTest, AnswerHeadOfLimitPassesAndOneMoreIs502) {
+  const auto head_of = [](std::size_t size) {
+    const std::string rest = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nA: \r\n\r\n";
+    return "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nA: " + std::string(size - rest.size(), 'a') +
+           "\r\n\r\n";
+  };
+  const auto fields_of = [](std::size_t count) {
+    std::string text = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n";
+    while (--count != 0) text += "A: b\r\n";
+    return text + "\r\n";
+  };
+  const struct {
+    std::string head;
+    std::string_view status;
+  } cases[] = {{head_of(65536), "200"},
+               {head_of(65537), "502"},
+               {fields_of(200), "200"},
+               {fields_of(201), "502"}};
+  for (const auto& want : cases) {
+    auto [client, app] = exchange(kGet);
+    app->deliver(want.head);
+    EXPECT_EQ(client->written.substr(9, 3), want.status) << want.head.size();
+    pool.close_idle();
+  }
+}
+
 TEST_F(HttpExchangeTest, RefusedConnectIsThePolicysAnswer) {
   auto* client = connect();
   client->deliver(kGet);
@@ -218,6 +262,13 @@ TEST_F(HttpExchangeTest, ClientThatGoesAwayFreesTheUpstreamAtOnce) {
   client->deliver_end();
   EXPECT_TRUE(app->failure());
   EXPECT_EQ(server->stats().open_exchanges, 0U);
+}
+
+TEST_F(HttpExchangeTest, ClientThatEndsInsideItsAnswerIsNotLeftWithAPart) {
+  auto [client, app] = exchange("GET / HTTP/1.0\r\nHost: n\r\n\r\n");
+  app->deliver("HTTP/1.0 200 OK\r\n\r\nso far");
+  client->deliver_end();
+  EXPECT_TRUE(client->failure()) << "the end of the connection would be the end of the answer";
 }
 
 TEST_F(HttpExchangeTest, HalfClosedClientGetsItsAnswerWhereTheKernelKnows) {
