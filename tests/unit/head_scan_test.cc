@@ -70,6 +70,22 @@ TEST(HeadScanTest, NothingIsLookedAtBehindTheEnd) {
   EXPECT_EQ(scan.scan(text).value(), HeadScan::Progress::kDone);
 }
 
+// The scan alone, without llhttp behind it: what its versions disagree about is refused here.
+TEST(HeadScanTest, RefusesWhatOtherReadersLetIn) {
+  for (const auto* text :
+       {"GET\t/ HTTP/1.1\r\n", "GET  / HTTP/1.1\r\n", " GET / HTTP/1.1\r\n",
+        "GET / HTTP/1.1\nHost: n\n\n", "GET / HTTP/1.1\r\nA: b\n\r\n",
+        "GET / HTTP/1.1\r\nA: b\r\n c\r\n\r\n", "GET / HTTP/1.1\r\nA: b\r\n\tc\r\n\r\n",
+        "GET / HTTP/1.1\r\n A: b\r\n\r\n", "GET / HTTP/1.1\r\nA : b\r\n\r\n",
+        "GET / HTTP/1.1\r\nA: b\r\n\n", "GET / HTTP/1.1\r\nA: b\r\n\rX",
+        "GET / HTTP/1.1\r\nA: b\rB: c\r\n\r\n", "GET / HTTP/1.1\r\nA\r\n\r\n"}) {
+    HeadScan scan(HeadScan::Kind::kRequest, {});
+    const auto progress = scan.scan(text);
+    ASSERT_FALSE(progress.has_value()) << text;
+    EXPECT_EQ(progress.error().status, 400) << text;
+  }
+}
+
 // Which limit speaks when several are passed: the one that is passed first, in bytes.
 TEST(HeadScanTest, TheFirstByteThatIsWrongDecides) {
   const HttpLimits limits{.target_bytes_max = 10, .head_bytes_max = 40, .fields_max = 1};

@@ -133,6 +133,28 @@ TEST(HttpRulesTest, LargestContentLengthIs63Bits) {
             400);
 }
 
+// llhttp refuses these as well; the rules must not need it.
+TEST(HttpRulesTest, AmbiguousFramingIsRefused) {
+  const Pairs cases[] = {
+      {{"Content-Length", "1"}, {"Transfer-Encoding", "chunked"}},
+      {{"Transfer-Encoding", "chunked"}, {"Content-Length", "1"}},
+      {{"Content-Length", "1"}, {"Content-Length", "1"}},
+      {{"Content-Length", "1"}, {"Content-Length", "2"}},
+      {{"Content-Length", "1,1"}},
+      {{"Content-Length", ""}},
+      {{"Content-Length", "+1"}},
+      {{"Content-Length", "-1"}},
+      {{"Content-Length", "0x1"}},
+      {{"Content-Length", "1_0"}},
+      {{"Content-Length", "1 0"}},
+  };
+  for (const auto& pairs : cases) {
+    const auto framing = request_framing(list(pairs), 1);
+    ASSERT_FALSE(framing.has_value()) << pairs.begin()->second;
+    EXPECT_EQ(framing.error().status, 400);
+  }
+}
+
 TEST(HttpRulesTest, RequestWithoutFramingHasNoBody) {
   EXPECT_EQ(request_framing(list({}), 1)->kind, BodyKind::kNone);
 }
@@ -285,8 +307,11 @@ INSTANTIATE_TEST_SUITE_P(Table, WebSocketUpgradeTest, testing::ValuesIn(kUpgrade
                          [](const auto& made) { return std::string(made.param.name); });
 
 TEST(HttpRulesTest, ForbiddenTrailers) {
-  for (const auto* name : {"content-length", "Transfer-Encoding", "Host", "Cookie", "Set-Cookie",
-                           "Authorization", "X-Forwarded-For", "Forwarded", "X-HPC-Proxy-Token"}) {
+  for (const auto* name :
+       {"content-length", "Transfer-Encoding", "Host", "Connection", "Upgrade", "te", "Trailer",
+        "Expect", "Forwarded", "Authorization", "WWW-Authenticate", "Proxy-Authorization",
+        "Proxy-Authenticate", "Cookie", "Set-Cookie", "Location", "X-Forwarded-For",
+        "X-HPC-Proxy-Token"}) {
     EXPECT_TRUE(is_forbidden_trailer(name)) << name;
   }
   for (const auto* name : {"Expires", "Server-Timing", "X-Forward", "Digest"}) {
