@@ -4,35 +4,12 @@
 #include <string>
 #include <utility>
 
-#include "common/hop_headers.h"
 #include "common/http_server.h"
 #include "tests/support/fake_upstream.h"
 #include "tests/support/loop_fixture.h"
+#include "tests/support/pass_through.h"
 
 namespace hpc {
-
-/// Passes every end-to-end field on, and says which failure it was told.
-class PassThrough final : public ForwardPolicy {
- public:
-  void write_request_fields(const RequestHead& head, const HopFields& hop,
-                            HeadWriter& out) override {
-    pass(head.fields, hop, out);
-  }
-  void write_response_fields(const ResponseHead& head, const HopFields& hop,
-                             HeadWriter& out) override {
-    pass(head.fields, hop, out);
-  }
-  LocalAnswer on_upstream_failed(const Error& error) override {
-    return {error.code == Errc::kRefused ? 503 : 502, {}, "failed: " + error.detail, false};
-  }
-
- private:
-  static void pass(const FieldList& fields, const HopFields& hop, HeadWriter& out) {
-    for (std::size_t i = 0; i < fields.size(); ++i) {
-      if (!hop.ends_here(fields[i].name)) out.field(fields[i].name, fields[i].value);
-    }
-  }
-};
 
 /// The engine between fake clients and a fake far end. Targets under /local are answered by the
 /// handler, /stranger is not let in, everything else is forwarded.
