@@ -201,6 +201,11 @@ void HttpConnection::count_body(std::size_t from_client, std::size_t to_client) 
 
 void HttpConnection::retire_exchange() {
   if (!exchange_) return;
+  // Whatever the exchange waited for, it is over; the next request must be read.
+  for (const auto why :
+       {PauseReason::kPeerQueueFull, PauseReason::kNoUpstream, PauseReason::kMemoryBound}) {
+    stream_->resume_read(why);
+  }
   --server_.stats_.open_exchanges;
   exchange_->abandon();
   server_.loop_.defer_delete(std::move(exchange_));

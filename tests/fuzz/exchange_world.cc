@@ -6,7 +6,7 @@ namespace hpc {
 
 namespace {
 // Turns of the loop in which whatever is ready happens.
-constexpr int kTurns = 4;
+constexpr int kTurns = 2;
 // More steps than anything here can need to come to an end.
 constexpr int kStepsMax = 200;
 }  // namespace

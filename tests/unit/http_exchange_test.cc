@@ -230,6 +230,31 @@ TEST_F(HttpExchangeTest, BodyThatComesBeforeTheUpstreamWaitsAndPausesTheClient) 
   EXPECT_EQ(app->written, "POST / HTTP/1.1\r\nHost: n\r\nContent-Length: 6\r\n\r\nabcdef");
 }
 
+TEST_F(HttpExchangeTest, ClientIsReadAgainAfterAnExchangeThatFailed) {
+  auto* client = connect();
+  client->deliver("POST / HTTP/1.1\r\nHost: n\r\nContent-Length: 3\r\n\r\nabc");
+  ASSERT_NE(client->paused, 0U);
+  connector.fail(Errc::kRefused);
+  EXPECT_TRUE(client->written.starts_with("HTTP/1.1 503 ")) << client->written;
+  EXPECT_EQ(client->paused, 0U) << "its next request is to be read";
+}
+
+TEST_F(HttpExchangeTest, ClientIsReadAgainAfterAnAnswerThatDidNotWaitForTheQueue) {
+  for (const std::size_t budget : {std::size_t{1000}, std::size_t{64} * 1024 * 1024}) {
+    options.buffer_bytes_max = budget;
+    server.reset();
+    const std::string length = std::to_string(kQueueBytesMax);
+    auto [client, app] =
+        exchange("PUT / HTTP/1.1\r\nHost: n\r\nContent-Length: " + length + "\r\n\r\n");
+    client->deliver(std::string(kQueueBytesMax, 'x'));
+    ASSERT_NE(client->paused, 0U);
+    app->deliver("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+    EXPECT_TRUE(client->written.ends_with("ok"));
+    EXPECT_FALSE(client->half_closed);
+    EXPECT_EQ(client->paused, 0U) << "its next request is to be read";
+  }
+}
+
 TEST_F(HttpExchangeTest, SlowClientPausesTheUpstreamUntilItDrains) {
   auto [client, app] = exchange(kGet);
   app->deliver("HTTP/1.1 200 OK\r\nContent-Length: 9000000\r\n\r\n");

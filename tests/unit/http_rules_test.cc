@@ -306,6 +306,21 @@ constexpr UpgradeCase kUpgradeCases[] = {
 INSTANTIATE_TEST_SUITE_P(Table, WebSocketUpgradeTest, testing::ValuesIn(kUpgradeCases),
                          [](const auto& made) { return std::string(made.param.name); });
 
+TEST(HttpRulesTest, HandshakeHasOneKeyThatIsNotEmpty) {
+  const auto is_handshake = [](Pairs keys) {
+    auto head = head_with("GET", "/ws",
+                          {{"Host", "n01"},
+                           {"Connection", "Upgrade"},
+                           {"Upgrade", "websocket"},
+                           {"Sec-WebSocket-Version", "13"}});
+    for (const auto& [name, value] : keys) head.fields.add(name, value);
+    return complete_request(head).has_value() && head.websocket_upgrade;
+  };
+  EXPECT_TRUE(is_handshake({{"Sec-WebSocket-Key", "a"}}));
+  EXPECT_FALSE(is_handshake({{"Sec-WebSocket-Key", ""}}));
+  EXPECT_FALSE(is_handshake({{"Sec-WebSocket-Key", "a"}, {"Sec-WebSocket-Key", "a"}}));
+}
+
 TEST(HttpRulesTest, ForbiddenTrailers) {
   for (const auto* name :
        {"content-length", "Transfer-Encoding", "Host", "Connection", "Upgrade", "te", "Trailer",
