@@ -294,10 +294,11 @@ HttpVerdict complete_response(ResponseHead& head, bool to_head, bool upgrade_ask
   const auto framing = response_framing(head.fields, head.version_minor, head.status, to_head);
   if (!framing) return tl::unexpected(framing.error());
   head.framing = *framing;
-  // A 204 that declares a body has one on its way, which the next request's answer would begin
-  // with.
-  const bool body_behind =
-      head.status == 204 && has_body(*declared_framing(head.fields, head.version_minor));
+  // Neither 1xx nor 204 has a body (RFC 9110, 6.4.1). What one declares would be read as the next
+  // answer, or not, depending on who reads.
+  const bool declares_body = has_body(*declared_framing(head.fields, head.version_minor));
+  if (head.status < 200 && declares_body) return refuse(400, "an interim answer with a body");
+  const bool body_behind = head.status == 204 && declares_body;
   head.keep_alive = framing->kind != BodyKind::kUntilClose && !body_behind &&
                     wants_keep_alive(head.fields, head.version_minor);
   if (head.status != 101) return {};

@@ -76,7 +76,13 @@ const AnswerCase kAnswerCases[] = {
                                        repeat("HTTP/1.1 199 E\r\n\r\n", 5) +
                                        ok("Content-Length: 0\r\n")},
 
-    {"six_interim", repeat("HTTP/1.1 103 E\r\n\r\n", 6), true},
+    {"six_interim", repeat("HTTP/1.1 103 E\r\n\r\n", 6) + ok("Content-Length: 0\r\n"), true},
+    {"interim_with_length",
+     "HTTP/1.1 103 E\r\nContent-Length: 1\r\n\r\n" + ok("Content-Length: 0\r\n"), true},
+    {"interim_chunked",
+     "HTTP/1.1 100 C\r\nTransfer-Encoding: chunked\r\n\r\n" + ok("Content-Length: 0\r\n"), true},
+    {"interim_with_no_length",
+     "HTTP/1.1 100 C\r\nContent-Length: 0\r\n\r\n" + ok("Content-Length: 0\r\n")},
     {"switching_unasked", "HTTP/1.1 101 S\r\nUpgrade: websocket\r\n\r\n", true},
     {"both_lengths", ok("Content-Length: 1\r\nTransfer-Encoding: chunked\r\n"), true},
     {"both_lengths_no_content",

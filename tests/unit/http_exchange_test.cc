@@ -1,5 +1,7 @@
 #include "common/http_exchange.h"
 
+#include <ostream>
+
 #include "tests/support/server_fixture.h"
 
 namespace hpc {
@@ -87,7 +89,7 @@ TEST_F(HttpExchangeTest, HeadAnswerKeepsTheLengthAndHasNoBody) {
 
 TEST_F(HttpExchangeTest, NoLengthIsPassedOnWhereThereIsNeverABody) {
   auto [client, app] = exchange("HEAD / HTTP/1.1\r\nHost: n\r\n\r\n");
-  app->deliver("HTTP/1.1 103 Early Hints\r\nContent-Length: 9\r\n\r\n");
+  app->deliver("HTTP/1.1 103 Early Hints\r\nContent-Length: 0\r\n\r\n");
   app->deliver("HTTP/1.1 204 No Content\r\nContent-Length: 9\r\n\r\n");
   EXPECT_EQ(client->written, "HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n");
 }
@@ -109,6 +111,25 @@ TEST_F(HttpExchangeTest, InterimAnswersArePassedOn) {
   app->deliver("HTTP/1.1 204 No Content\r\n\r\n");
   EXPECT_EQ(client->written,
             "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n");
+}
+
+TEST_F(HttpExchangeTest, NotModifiedKeepsTheLengthOfWhatAGetWouldHaveHad) {
+  auto [client, app] = exchange(kGet);
+  app->deliver("HTTP/1.1 304 Not Modified\r\nContent-Length: 500\r\n\r\n");
+  EXPECT_EQ(client->written, "HTTP/1.1 304 Not Modified\r\nContent-Length: 500\r\n\r\n");
+}
+
+TEST_F(HttpExchangeTest, LastAnswerOfAConnectionSaysSo) {
+  auto [client, app] = exchange("GET / HTTP/1.1\r\nHost: n\r\nConnection: close\r\n\r\n");
+  app->deliver("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+  EXPECT_EQ(client->written, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+  EXPECT_TRUE(client->half_closed);
+}
+
+TEST_F(HttpExchangeTest, InterimAnswersAreNotForAnOldClient) {
+  auto [client, app] = exchange("GET / HTTP/1.0\r\nHost: n\r\n\r\n");
+  app->deliver("HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+  EXPECT_TRUE(client->written.starts_with("HTTP/1.1 200 ")) << client->written;
 }
 
 TEST_F(HttpExchangeTest, CleanConnectionIsUsedAgain) {
@@ -148,14 +169,53 @@ TEST_F(HttpExchangeTest, DeathOfAReusedConnectionIsRetriedOnce) {
   EXPECT_NE(client->written.find("HTTP/1.1 502"), std::string::npos);
 }
 
-TEST_F(HttpExchangeTest, PostIsNeverSentTwice) {
+TEST_F(HttpExchangeTest, RetryThatCannotConnectIsTheLast) {
   auto [client, app] = exchange(kGet);
   app->deliver("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
-  client->deliver("POST / HTTP/1.1\r\nHost: n\r\nContent-Length: 0\r\n\r\n");
+  client->deliver(kGet);
   app->deliver_end();
-  EXPECT_EQ(connector.accept(), nullptr);
-  EXPECT_NE(client->written.find("HTTP/1.1 502"), std::string::npos);
+  connector.fail(Errc::kRefused);
+  EXPECT_NE(client->written.find("HTTP/1.1 503"), std::string::npos);
+  EXPECT_TRUE(connector.attempts.empty());
 }
+
+// What was sent over a used connection before it died, what came back, and whether it goes out
+// again over a new one.
+struct RetryCase {
+  const char* name;
+  std::string_view request;
+  std::string_view answer_bytes;
+  bool again;
+};
+void PrintTo(const RetryCase& c, std::ostream* out) { *out << c.name; }
+
+struct HttpRetryTest : ServerFixture, testing::WithParamInterface<RetryCase> {};
+
+TEST_P(HttpRetryTest, OnlyWhatCannotHaveBeenActedUponIsSentAgain) {
+  const auto& want = GetParam();
+  auto [client, app] = exchange(kGet);
+  app->deliver("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+  client->deliver(want.request);
+  if (!want.answer_bytes.empty()) app->deliver(want.answer_bytes);
+  app->deliver_end();
+  auto* fresh = connector.accept();
+  EXPECT_EQ(fresh != nullptr, want.again);
+  EXPECT_EQ(client->written.find("HTTP/1.1 502") == std::string::npos, want.again);
+}
+
+constexpr RetryCase kRetryCases[] = {
+    {"get", "GET / HTTP/1.1\r\nHost: n\r\n\r\n", "", true},
+    {"head", "HEAD / HTTP/1.1\r\nHost: n\r\n\r\n", "", true},
+    {"options", "OPTIONS / HTTP/1.1\r\nHost: n\r\n\r\n", "", true},
+    {"get_with_body_to_come", "GET / HTTP/1.1\r\nHost: n\r\nContent-Length: 3\r\n\r\n", "", true},
+    {"get_with_body", "GET / HTTP/1.1\r\nHost: n\r\nContent-Length: 3\r\n\r\nab", "", false},
+    {"get_answered", "GET / HTTP/1.1\r\nHost: n\r\n\r\n", "H", false},
+    {"post", "POST / HTTP/1.1\r\nHost: n\r\nContent-Length: 0\r\n\r\n", "", false},
+    {"put", "PUT / HTTP/1.1\r\nHost: n\r\nContent-Length: 0\r\n\r\n", "", false},
+    {"delete", "DELETE / HTTP/1.1\r\nHost: n\r\n\r\n", "", false},
+};
+INSTANTIATE_TEST_SUITE_P(Table, HttpRetryTest, testing::ValuesIn(kRetryCases),
+                         [](const auto& made) { return std::string(made.param.name); });
 
 TEST_F(HttpExchangeTest, DeathBeforeTheHeadIs502AndKeepsTheClient) {
   auto [client, app] = exchange(kGet);
@@ -252,6 +312,7 @@ TEST_F(HttpExchangeTest, ClientIsReadAgainAfterAnAnswerThatDidNotWaitForTheQueue
     EXPECT_TRUE(client->written.ends_with("ok"));
     EXPECT_FALSE(client->half_closed);
     EXPECT_EQ(client->paused, 0U) << "its next request is to be read";
+    EXPECT_EQ(pool.idle_count(), 0U) << "bytes of the old request are still on their way";
   }
 }
 

@@ -1,5 +1,9 @@
 #include "common/http_server.h"
 
+#include <functional>
+#include <utility>
+
+#include "common/timer.h"
 #include "tests/support/server_fixture.h"
 
 namespace hpc {
@@ -192,6 +196,56 @@ TEST_F(HttpServerTest, SlowBodyIsCut) {
   options.body_timeout_ms = 1;
   auto [client, app] = exchange("POST / HTTP/1.1\r\nHost: n\r\nContent-Length: 5\r\n\r\nab");
   ASSERT_TRUE(wait_for([client = client] { return client->failure().has_value(); }));
+}
+
+/// Calls `each` every so many milliseconds. The loop's timers fire in their order however late the
+/// machine is, so a deadline that is longer never comes between two calls.
+struct Ticker {
+  Ticker(Loop& loop, std::uint64_t every_ms, std::function<void()> each)
+      : every(every_ms), tick(std::move(each)), timer(loop, [this] {
+          timer.start(every);
+          tick();
+        }) {
+    timer.start(every);
+  }
+  std::uint64_t every;
+  std::function<void()> tick;
+  Timer timer;
+};
+
+TEST_F(HttpServerTest, HeadThatComesByDropsIs408InTotal) {
+  options.head_timeout_ms = 50;
+  auto* client = connect();
+  client->deliver(get("/local"));
+  Ticker drops(loop, 20, [client] { client->deliver("G"); });
+  ASSERT_TRUE(wait_for([&] { return client->written.find("HTTP/1.1 408 ") != std::string::npos; }));
+}
+
+TEST_F(HttpServerTest, BodyMayTakeAsLongAsItKeepsComing) {
+  options.body_timeout_ms = 50;
+  auto [client, app] = exchange("POST / HTTP/1.1\r\nHost: n\r\nContent-Length: 99\r\n\r\nab");
+  int drops_seen = 0;
+  Ticker drops(loop, 20, [&, client = client, app = app] {
+    client->deliver("x");
+    app->queued = 0;
+    ++drops_seen;
+  });
+  ASSERT_TRUE(wait_for([&] { return drops_seen == 10; }));
+  EXPECT_FALSE(client->failure());
+}
+
+TEST_F(HttpServerTest, ClientThatIsNotReadIsNotSlow) {
+  options.body_timeout_ms = 20;
+  auto [client, app] = exchange("POST / HTTP/1.1\r\nHost: n\r\nContent-Length: 999999\r\n\r\n");
+  client->deliver(std::string(kQueueBytesMax, 'x'));
+  ASSERT_NE(client->paused, 0U);
+  int ticks = 0;
+  Ticker wait(loop, 50, [&ticks] { ++ticks; });
+  ASSERT_TRUE(wait_for([&] { return ticks == 3; }));
+  EXPECT_FALSE(client->failure());
+  app->drain();
+  ASSERT_TRUE(wait_for([client = client] { return client->failure().has_value(); }))
+      << "now it is the client who is slow";
 }
 
 TEST_F(HttpServerTest, LongPollHasNoDeadline) {

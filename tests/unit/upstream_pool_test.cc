@@ -78,6 +78,10 @@ TEST_F(UpstreamPoolTest, WhateverAnIdleConnectionSaysEndsIt) {
   EXPECT_EQ(pool.idle_count(), 0U);
   give_back(pool, "a")->deliver_end();
   EXPECT_EQ(pool.idle_count(), 0U);
+  auto* broken = give_back(pool, "a");
+  broken->abort({Errc::kNetwork, "peer", "reset"});
+  broken->turn();
+  EXPECT_EQ(pool.idle_count(), 0U);
 }
 
 TEST_F(UpstreamPoolTest, DropsWhatIsIdleTooLong) {
