@@ -1,7 +1,7 @@
-// plainproxy --to HOST:PORT [--port N]: the engine alone, for other people's proxy tests.
-//   Every request of every path goes to HOST:PORT, unchanged but for what the engine itself does:
-//   no owner, no token, no routes, no rewriting. HOST is a numeric address. Prints its own port of
-//   127.0.0.1, which is a free one without --port. Runs until it is told to end (SIGTERM).
+// plainproxy --to ADDRESS:PORT [--port N] [--head-timeout MS]
+//   The engine alone, for other people's proxy tests: every request of every path goes to
+//   ADDRESS:PORT, unchanged but for what the engine itself does. No owner, no token, no routes, no
+//   rewriting. Prints its own port of 127.0.0.1, a free one without --port, and runs until SIGTERM.
 #include <charconv>
 #include <cstdio>
 #include <memory>
@@ -22,8 +22,9 @@ struct Address {
   std::uint16_t port = 0;
 };
 
-bool parse_port(std::string_view text, std::uint16_t& port) {
-  const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), port);
+template <class Number>
+bool parse_number(std::string_view text, Number& number) {
+  const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), number);
   return failed == std::errc{} && end == text.data() + text.size();
 }
 
@@ -31,7 +32,7 @@ bool parse_address(std::string_view text, Address& out) {
   const auto colon = text.rfind(':');
   if (colon == std::string_view::npos) return false;
   out.host = text.substr(0, colon);
-  return parse_port(text.substr(colon + 1), out.port) && out.port != 0;
+  return parse_number(text.substr(colon + 1), out.port) && out.port != 0;
 }
 
 class OneTarget final : public Connector {
@@ -61,13 +62,32 @@ class ForwardEverything final : public HttpHandler {
   UpstreamPool& pool_;
 };
 
-int run(const Address& to, std::uint16_t port) {
+struct Settings {
+  Address to;
+  std::uint16_t port = 0;
+  HttpServerOptions server;
+};
+
+bool parse_settings(int argc, char** argv, Settings& out) {
+  for (int i = 1; i < argc; i += 2) {
+    if (i + 1 == argc) return false;
+    const std::string_view name = argv[i];
+    const std::string_view value = argv[i + 1];
+    if (name == "--to" && parse_address(value, out.to)) continue;
+    if (name == "--port" && parse_number(value, out.port)) continue;
+    if (name == "--head-timeout" && parse_number(value, out.server.head_timeout_ms)) continue;
+    return false;
+  }
+  return out.to.port != 0;
+}
+
+int run(const Settings& settings) {
   Loop loop;
-  OneTarget connector(loop, to);
+  OneTarget connector(loop, settings.to);
   UpstreamPool pool(loop, connector);
   ForwardEverything handler(pool);
-  HttpServer server(loop, handler, {});
-  const auto listener = TcpListener::listen(loop, "127.0.0.1", port, [&](auto stream) {
+  HttpServer server(loop, handler, settings.server);
+  const auto listener = TcpListener::listen(loop, "127.0.0.1", settings.port, [&](auto stream) {
     auto info = client_info(*stream);
     server.adopt(std::move(stream), std::move(info));
   });
@@ -85,21 +105,10 @@ int run(const Address& to, std::uint16_t port) {
 }  // namespace hpc
 
 int main(int argc, char** argv) {
-  hpc::Address to;
-  std::uint16_t port = 0;
-  bool understood = argc % 2 == 1;
-  for (int i = 1; i + 1 < argc; i += 2) {
-    const std::string_view name = argv[i];
-    const std::string_view value = argv[i + 1];
-    if (name == "--to") {
-      understood = understood && hpc::parse_address(value, to);
-    } else {
-      understood = understood && name == "--port" && hpc::parse_port(value, port);
-    }
-  }
-  if (!understood || to.port == 0) {
-    std::fprintf(stderr, "usage: plainproxy --to ADDRESS:PORT [--port N]\n");
+  hpc::Settings settings;
+  if (!hpc::parse_settings(argc, argv, settings)) {
+    std::fprintf(stderr, "usage: plainproxy --to ADDRESS:PORT [--port N] [--head-timeout MS]\n");
     return 2;
   }
-  return hpc::run(to, port);
+  return hpc::run(settings);
 }
