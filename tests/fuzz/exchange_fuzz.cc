@@ -266,6 +266,7 @@ class Check {
     for (std::size_t i = 0; i < world_.seen().size(); ++i) expectations.push_back(expected(i));
     Reader reader(Kind::kResponse, far.written);
     std::vector<Message> messages;
+    const bool sees_end = far.half_closed && !far.aborted && !far.reset;
     bool until_end = false;
     while (true) {
       const auto index = messages.size();
@@ -275,7 +276,7 @@ class Check {
       if (!message || message->response.interim()) break;
       require(index <= expectations.size(), "no more answers than requests, and a refusal");
       until_end = message->response.framing.kind == BodyKind::kUntilClose;
-      if (until_end && !far.aborted) require(reader.finish(), "it ends with the connection");
+      if (until_end && sees_end) require(reader.finish(), "it ends with the connection");
       messages.push_back(*reader.message());
       if (!known) expectations.push_back(refusal_);
       check_answer(messages.back(), index);
@@ -287,7 +288,7 @@ class Check {
             "an answer that is not whole ends with a reset");
     PlainReader plain(Kind::kResponse, expectations);
     const auto& seen = plain.read(far.written, false);
-    if (until_end && !far.aborted) plain.finish();
+    if (until_end && sees_end) plain.finish();
     check_same(messages, seen);
   }
 
