@@ -48,12 +48,31 @@ class LightAppsTest(apps.BrowserTestCase):
         page.wait_for_socket(f"/absport/{app.port}/?token=", received=1)
         self.check_hot_update(page, app.edit("message.js", "first", "second"))
 
+    def test_vite_as_it_is(self):
+        app = self.start_app("vite")
+        page = self.open(app)
+        page.wait_for_socket("/?token=", received=1)
+        self.check_hot_update(page, app.edit("message.js", "first", "second"))
+
     def test_webpack_dev_server_with_its_web_socket_address(self):
         port = apps.free_port()
         app = self.start_app("webpack", "--env", "prefix=/port/{port}", port=port)
         page = self.open(app)
         page.wait_for_socket(f"/port/{app.port}/ws", received=1)
         self.check_hot_update(page, app.edit("message.js", "first", "second"))
+
+    def test_browser_sync_as_it_is(self):
+        app = self.start_app("browsersync")
+        page = self.open(app)
+        page.wait_for_socket("/browser-sync/socket.io/", received=1)
+        self.check_reload(page, app.edit("index.html", "first", "second"))
+
+    def test_socket_io_as_it_is(self):
+        app = self.start_app("socketio")
+        page = self.open(app)
+        page.wait_for_text("second reply over websocket")
+        page.wait_for_socket("/socket.io/", received=1)
+        self.assertEqual(page.faults(), [])
 
 
 if __name__ == "__main__":
