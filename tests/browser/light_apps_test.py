@@ -33,7 +33,7 @@ class LightAppsTest(apps.BrowserTestCase):
         app = self.start_app("live")
         page = self.open(app)
         page.wait_for_socket(f"/port/{app.port}//ws")
-        self.check_reload(page, app.edit("index.html", "first", "second"))
+        self.check_reload(page, app.editor("index.html"))
 
     def test_web_socket_with_a_relative_address(self):
         app = self.start_app("ws")
@@ -46,26 +46,26 @@ class LightAppsTest(apps.BrowserTestCase):
         app = self.start_app("vite", "--base", "/absport/{port}/")
         page = self.open(app, "absport")
         page.wait_for_socket(f"/absport/{app.port}/?token=", received=1)
-        self.check_hot_update(page, app.edit("message.js", "first", "second"))
+        self.check_hot_update(page, app.editor("message.js"))
 
     def test_vite_as_it_is(self):
         app = self.start_app("vite")
         page = self.open(app)
         page.wait_for_socket("/?token=", received=1)
-        self.check_hot_update(page, app.edit("message.js", "first", "second"))
+        self.check_hot_update(page, app.editor("message.js"))
 
     def test_webpack_dev_server_with_its_web_socket_address(self):
         port = apps.free_port()
         app = self.start_app("webpack", "--env", "prefix=/port/{port}", port=port)
         page = self.open(app)
         page.wait_for_socket(f"/port/{app.port}/ws", received=1)
-        self.check_hot_update(page, app.edit("message.js", "first", "second"))
+        self.check_hot_update(page, app.editor("message.js"))
 
     def test_browser_sync_as_it_is(self):
         app = self.start_app("browsersync")
         page = self.open(app)
         page.wait_for_socket("/browser-sync/socket.io/", received=1)
-        self.check_reload(page, app.edit("index.html", "first", "second"))
+        self.check_reload(page, app.editor("index.html"))
 
     def test_socket_io_as_it_is(self):
         app = self.start_app("socketio")

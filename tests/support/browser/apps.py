@@ -7,6 +7,7 @@ free port as a developer would, in a directory where the test edits its files.
             page = self.browser.open(self.start().url(app.port))
 """
 
+import itertools
 import os
 import pathlib
 import shutil
@@ -89,12 +90,15 @@ class App:
     def __init__(self, port, directory):
         self.port, self.directory = port, directory
 
-    def edit(self, name, old, new):
-        """Returns what replaces `old` by `new` in that file, and touches it when called again."""
+    def editor(self, name):
+        """Returns what makes the file say "second version". Every call makes a new text of it:
+        some watchers look at nothing else."""
         path = self.directory / name
-        text = path.read_text().replace(old, new)
-        assert new in text, (path, old)
-        return lambda: path.write_text(text)
+        text = path.read_text()
+        assert "first version" in text, path
+        count = itertools.count(1)
+        return lambda: path.write_text(
+            text.replace("first version", f"second version, edit {next(count)}"))
 
 
 class BrowserTestCase(harness.TestCase):

@@ -1,0 +1,104 @@
+"""Large web applications in a real browser, straight on hpc-proxy. Label heavy:
+`tests/run.sh --label heavy` installs them and runs this."""
+
+import pathlib
+import shutil
+import sys
+
+SUPPORT = pathlib.Path(__file__).resolve().parent.parent / "support"
+sys.path[:0] = [str(SUPPORT), str(SUPPORT / "browser")]
+import apps  # noqa: E402
+import harness  # noqa: E402
+
+
+class LargeAppsTest(apps.BrowserTestCase):
+    def address(self, app, route="port"):
+        return f"http://127.0.0.1:{self.start_proxy().port}/{route}/{app.port}/"
+
+    def need(self, program):
+        if not shutil.which(program):
+            self.skipTest(f"no {program}; run packaging/install-deps.sh heavy")
+
+    def test_shiny(self):
+        self.need("Rscript")
+        page = self.browser.open(self.address(self.start_app("shiny")))
+        page.wait_for_text("square: 4")
+        page.wait_for_socket("/websocket/", received=1)
+        page.call("fill", "#number", "12")
+        page.wait_for_text("square: 144")
+        self.assertEqual(page.faults(), [])
+
+    def test_code_server(self):
+        port = apps.free_port()
+        data = self.home / "data"
+        # It compares the browser's Origin with X-Forwarded-Host, where others take Host.
+        app = self.start_app("code-server", "--trusted-origins", "localhost:{port}",
+                             "--user-data-dir", str(data / "data"), "--extensions-dir",
+                             str(data / "extensions"), port=port,
+                             XDG_CONFIG_HOME=str(data), SHELL="/bin/sh")
+        page = self.browser.open(self.address(app))
+        page.wait_for_socket("?reconnectionToken=", received=3)
+        page.call("dblclick", ".explorer-folders-view >> text=index.html")
+        page.wait_for_selector(".view-line >> text=first version")
+        # The editor and the extensions each have one.
+        self.assertGreaterEqual(sum(socket["status"] == 101 for socket in page.seen()["sockets"]),
+                                2)
+        page.call("keyboard.press", "Control+Backquote")
+        page.call("click", ".xterm-screen")
+        page.wait_for_selector(".xterm.focus")
+        page.call("keyboard.type", "touch made-by-the-terminal\n")
+        harness.wait_until((app.directory / "made-by-the-terminal").exists, "the terminal's file")
+        # Microsoft's own module is in no free build. The worker, only there to make the page an
+        # app of the desktop, wishes for the whole origin.
+        self.assertEqual(page.faults(["/vsda/", "max scope"]), [])
+
+    def open_notebook(self, address):
+        """Opens the notebook, runs its cell; everything of it comes over hpc-proxy."""
+        page = self.browser.open(address + "notebooks/page.ipynb")
+        page.wait_for_socket("/channels?session_id=", received=1)
+        page.wait_for("Jupyter.notebook.kernel.is_connected()")
+        page.evaluate("Jupyter.notebook.execute_all_cells()")
+        page.wait_for_selector(".output_stdout >> text=six times seven is 42")
+        # Debian's package lacks it, so the notebook misses it without hpc-proxy too.
+        self.assertEqual(page.faults(["/nbextensions/widgets/"]), [])
+
+    def test_jupyter_as_it_is(self):
+        self.need("jupyter-notebook")
+        self.open_notebook(self.address(self.start_app("jupyter")))
+
+    def test_jupyter_with_its_base_path(self):
+        self.need("jupyter-notebook")
+        app = self.start_app("jupyter", "--NotebookApp.base_url=/absport/{port}/")
+        self.open_notebook(self.address(app, "absport"))
+
+    def check_hot_update(self, page, edit):
+        page.wait_for_text("first version")
+        page.evaluate("window.kept = 'kept'")
+        page.edit_until_text(edit, "second version")
+        self.assertEqual(page.evaluate("window.kept"), "kept")
+        self.assertEqual(page.faults(), [])
+
+    def test_vite_5_with_its_base_path(self):
+        app = self.start_app("vite5", "--base", "/absport/{port}/")
+        page = self.browser.open(self.address(app, "absport"))
+        page.wait_for_socket(f"/absport/{app.port}/?token=", received=1)
+        self.check_hot_update(page, app.editor("message.js"))
+
+    def test_vite_5_as_it_is(self):
+        app = self.start_app("vite5")
+        page = self.browser.open(self.address(app))
+        page.wait_for_socket("/?token=", received=1)
+        self.check_hot_update(page, app.editor("message.js"))
+
+    def test_next_as_it_is(self):
+        app = self.start_app("next", own_modules=True)
+        page = self.browser.open(self.address(app))
+        page.wait_for_socket("/_next/", received=1)
+        page.call("click", "button")
+        page.wait_for_text("clicked 1")
+        self.check_hot_update(page, app.editor("app/message.js"))
+        self.assertEqual(page.call("innerText", "button"), "clicked 1")
+
+
+if __name__ == "__main__":
+    harness.main()
