@@ -77,25 +77,39 @@ class NetlinkLookup final : public SocketLookup {
                                           const SocketEnd& remote) override {
     const Question question = make_question(local, remote, ++sequence_);
     if (send(fd_, &question, sizeof question, 0) < 0) return system_failure("netlink send");
+    return receive(sequence_);
+  }
+
+  Result<SocketLooks> find_with_listener(const SocketEnd& local, const SocketEnd& remote) override {
+    SocketEnd nobody;  // the wildcard of the same family, port 0
+    if (local.is_v4()) nobody.address[10] = nobody.address[11] = 0xFF;
+    const std::uint32_t first = ++sequence_;
+    // One message: the kernel answers its questions one after the other, in this order.
+    const std::array<Question, 2> questions = {make_question(local, nobody, first),
+                                               make_question(local, remote, ++sequence_)};
+    if (send(fd_, questions.data(), sizeof questions, 0) < 0) return system_failure("netlink send");
+    const auto listener = receive(first);
+    if (!listener) return tl::unexpected<Error>(listener.error());
+    const auto connection = receive(sequence_);
+    if (!connection) return tl::unexpected<Error>(connection.error());
+    return SocketLooks{*listener, *connection};
+  }
+
+ private:
+  /// The answer to the question with that number.
+  Result<std::optional<SocketEntry>> receive(std::uint32_t sequence) {
     for (int tries = 0; tries < kStaleAnswersMax; ++tries) {
       // The kernel has answered before send() returned; waiting could only hang the loop.
       const ssize_t size = recv(fd_, answer_.data(), answer_.size(), MSG_DONTWAIT);
       if (size < 0 && errno == EINTR) continue;
       if (size < 0) return system_failure("netlink receive");
       auto parsed = parse_diag_answer(
-          std::as_bytes(std::span{answer_.data(), static_cast<std::size_t>(size)}), sequence_);
+          std::as_bytes(std::span{answer_.data(), static_cast<std::size_t>(size)}), sequence);
       if (parsed || parsed.error().code != Errc::kUnavailable) return parsed;
     }
     return fail(Errc::kSystem, "socket owner", "netlink gives no answer to the question");
   }
 
-  Result<std::optional<SocketEntry>> find_listener(const SocketEnd& local) override {
-    SocketEnd nobody;  // the wildcard of the same family, port 0
-    if (local.is_v4()) nobody.address[10] = nobody.address[11] = 0xFF;
-    return find(local, nobody);
-  }
-
- private:
   int fd_;
   std::uint32_t sequence_ = 0;
   std::array<char, kAnswerBytesMax> answer_{};

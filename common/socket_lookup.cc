@@ -6,6 +6,7 @@
 #include <charconv>
 #include <cstdio>
 #include <cstring>
+#include <utility>
 #include <vector>
 
 namespace hpc {
@@ -80,10 +81,15 @@ class ProcLookup final : public SocketLookup {
     });
   }
 
-  Result<std::optional<SocketEntry>> find_listener(const SocketEnd& local) override {
-    return best_of([&](const SocketEntry& entry) {
+  Result<SocketLooks> find_with_listener(const SocketEnd& local, const SocketEnd& remote) override {
+    // Two passes: in one, the connection could have been read before the listener.
+    const auto listener = best_of([&](const SocketEntry& entry) {
       return entry.state == kTcpStateListen ? listener_fit(entry.local, local) : 0;
     });
+    if (!listener) return tl::unexpected<Error>(listener.error());
+    const auto connection = find(local, remote);
+    if (!connection) return tl::unexpected<Error>(connection.error());
+    return SocketLooks{*listener, *connection};
   }
 
  private:
@@ -125,17 +131,20 @@ class FallbackLookup final : public SocketLookup {
                                           const SocketEnd& remote) override {
     return first_of([&](SocketLookup& lookup) { return lookup.find(local, remote); });
   }
-  Result<std::optional<SocketEntry>> find_listener(const SocketEnd& local) override {
-    return first_of([&](SocketLookup& lookup) { return lookup.find_listener(local); });
+  Result<SocketLooks> find_with_listener(const SocketEnd& local, const SocketEnd& remote) override {
+    return first_of([&](SocketLookup& lookup) { return lookup.find_with_listener(local, remote); });
   }
 
  private:
+  static bool found_any(const std::optional<SocketEntry>& entry) { return entry.has_value(); }
+  static bool found_any(const SocketLooks& looks) { return looks.listener || looks.connection; }
+
   template <class Ask>
-  Result<std::optional<SocketEntry>> first_of(const Ask& ask) {
+  auto first_of(const Ask& ask) -> decltype(ask(std::declval<SocketLookup&>())) {
     if (!netlink_) return ask(*proc_);
     auto answer = ask(*netlink_);
-    if (answer && answer->has_value()) netlink_works_ = true;
-    if (answer && (answer->has_value() || netlink_works_)) return answer;
+    if (answer && found_any(*answer)) netlink_works_ = true;
+    if (answer && netlink_works_) return answer;
     return ask(*proc_);
   }
 

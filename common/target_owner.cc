@@ -34,19 +34,10 @@ class LookupTargetOwner final : public TargetOwner {
     const auto our_end = make_socket_end(local.address, local.port);
     // A connection that has lost its ends has been reset.
     if (!target_end || !our_end) return TargetVerdict::kGone;
-    TargetLooks looks;
-    const auto first = lookup_->find(*target_end, *our_end);
-    if (!first) return tl::unexpected<Error>(first.error());
-    looks.first = *first;
-    if (tells_nothing(looks.first, *target_end, *our_end)) {
-      const auto listener = lookup_->find_listener(*target_end);
-      if (!listener) return tl::unexpected<Error>(listener.error());
-      const auto second = lookup_->find(*target_end, *our_end);
-      if (!second) return tl::unexpected<Error>(second.error());
-      looks.listener = *listener;
-      looks.second = *second;
-    }
-    return rule_target(looks, *target_end, *our_end, uid);
+    // Both at once and always: mostly the app has not accepted yet, and then both are needed.
+    const auto looks = lookup_->find_with_listener(*target_end, *our_end);
+    if (!looks) return tl::unexpected<Error>(looks.error());
+    return rule_target(*looks, *target_end, *our_end, uid);
   }
 
  private:
@@ -55,24 +46,15 @@ class LookupTargetOwner final : public TargetOwner {
 
 }  // namespace
 
-bool tells_nothing(const std::optional<SocketEntry>& look, const SocketEnd& target,
-                   const SocketEnd& local) {
-  return !shows_connection(look, target, local);
-}
-
-TargetVerdict rule_target(const TargetLooks& looks, const SocketEnd& target, const SocketEnd& local,
+TargetVerdict rule_target(const SocketLooks& looks, const SocketEnd& target, const SocketEnd& local,
                           std::uint32_t uid) {
-  if (!tells_nothing(looks.first, target, local)) {
-    return is_ours(*looks.first, uid) ? TargetVerdict::kOurs : TargetVerdict::kForeign;
+  if (shows_connection(looks.connection, target, local)) {
+    return is_ours(*looks.connection, uid) ? TargetVerdict::kOurs : TargetVerdict::kForeign;
   }
   if (!is_listener_of(looks.listener, target)) return TargetVerdict::kGone;
   if (!is_ours(*looks.listener, uid)) return TargetVerdict::kForeign;
-  // Between the two looks another program may have taken the port over, and this connection.
-  if (!tells_nothing(looks.second, target, local)) {
-    return is_ours(*looks.second, uid) ? TargetVerdict::kOurs : TargetVerdict::kForeign;
-  }
-  return waits_to_be_accepted(looks.second, target, local) ? TargetVerdict::kOurs
-                                                           : TargetVerdict::kGone;
+  return waits_to_be_accepted(looks.connection, target, local) ? TargetVerdict::kOurs
+                                                               : TargetVerdict::kGone;
 }
 
 std::unique_ptr<TargetOwner> make_target_owner(std::shared_ptr<SocketLookup> lookup) {

@@ -112,9 +112,10 @@ class FakeLookup final : public SocketLookup {
     ++*asked_;
     return answer_;
   }
-  Result<std::optional<SocketEntry>> find_listener(const SocketEnd&) override {
+  Result<SocketLooks> find_with_listener(const SocketEnd&, const SocketEnd&) override {
     ++*asked_;
-    return answer_;
+    if (!answer_) return tl::unexpected<Error>(answer_.error());
+    return SocketLooks{{}, *answer_};
   }
 
  private:
@@ -138,6 +139,19 @@ TEST(FallbackLookupTest, ChecksNotFoundUntilNetlinkHasFoundOne) {
                                            std::make_unique<FakeLookup>(kEntry, &proc));
   EXPECT_TRUE(lookup->find(kTheirs, kOurs)->has_value());
   EXPECT_EQ(proc, 1);
+}
+
+TEST(FallbackLookupTest, AsksProcForBothLooksToo) {
+  for (const bool works : {false, true}) {
+    int netlink = 0;
+    int proc = 0;
+    const std::optional<SocketEntry> found = works ? std::optional(kEntry) : std::nullopt;
+    const auto lookup = make_fallback_lookup(std::make_unique<FakeLookup>(found, &netlink),
+                                             std::make_unique<FakeLookup>(kEntry, &proc));
+    EXPECT_TRUE(lookup->find_with_listener(kTheirs, kOurs)->connection.has_value());
+    EXPECT_EQ(netlink, 1);
+    EXPECT_EQ(proc, works ? 0 : 1);
+  }
 }
 
 TEST(FallbackLookupTest, TrustsNetlinkThatWorks) {
