@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "common/tcp_stream.h"
+#include "common/timer.h"
 #include "common/unix_stream.h"
 #include "node-proxy/app_target.h"
 
@@ -13,6 +14,11 @@ namespace hpc {
 namespace {
 
 constexpr const char* kAddresses[] = {"127.0.0.1", "::1"};
+// An app whose queue of connections is full (Python's http.server holds five) makes the kernel drop
+// what it has just told us is connected; nobody's end is there then. It is worth connecting anew,
+// after 20 ms, 40 ms, ... 640 ms.
+constexpr int kLooksMax = 7;
+constexpr std::uint64_t kFirstPauseMs = 20;
 
 Error foreign_error() {
   return {Errc::kForbidden, "app",
@@ -32,7 +38,11 @@ Error unknown_error() {
 class AppConnector::Attempt final : public Pending {
  public:
   Attempt(AppConnector& connector, std::string key, std::uint16_t port, ConnectDone done)
-      : connector_(connector), key_(std::move(key)), port_(port), done_(std::move(done)) {
+      : connector_(connector),
+        key_(std::move(key)),
+        port_(port),
+        done_(std::move(done)),
+        pause_(connector.loop_, [this] { start(); }) {
     const auto found = connector_.prefers_v6_.find(key_);
     current_ = found != connector_.prefers_v6_.end() && found->second ? 1 : 0;
     first_ = current_;
@@ -51,6 +61,9 @@ class AppConnector::Attempt final : public Pending {
       if (!refusal) {
         connector_.prefers_v6_[key_] = current_ == 1;
         return finish(std::move(*result));
+      }
+      if (refusal->code == Errc::kRefused && ++looks_ < kLooksMax) {
+        return pause_.start(kFirstPauseMs << (looks_ - 1));
       }
       result = tl::unexpected<Error>(*refusal);
     }
@@ -98,6 +111,8 @@ class AppConnector::Attempt final : public Pending {
   std::size_t first_ = 0;
   Error first_error_{Errc::kRefused, "", ""};
   std::unique_ptr<Pending> pending_;
+  int looks_ = 0;  // that found nobody's end
+  Timer pause_;
 };
 
 std::unique_ptr<Pending> AppConnector::connect(const std::string& key, ConnectDone done) {
