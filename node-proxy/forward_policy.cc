@@ -67,6 +67,7 @@ class AppForwardPolicy final : public ForwardPolicy {
     names_.external_host = believed(head, "X-Forwarded-Host", head.host);
     names_.keep_prefix = context_.keep_prefix;
     names_.bare_prefix = context_.bare_prefix;
+    names_.bare_root = context_.bare_root;
   }
 
   void write_request_fields(const RequestHead& head, const HopFields& hop,
@@ -174,17 +175,21 @@ class AppForwardPolicy final : public ForwardPolicy {
     return std::nullopt;
   }
 
-  /// Notes an app that redirects a page to itself under its prefix: it knows its prefix. Not after
-  /// a POST, which ends so in every well-behaved app, nor where the first cookie comes with it: the
-  /// app then looks whether the browser keeps cookies.
+  /// Notes an app that redirects a page to itself under its prefix: it knows its prefix; and one
+  /// that takes the slash away which we have put behind it. Not after a POST, which ends so in
+  /// every well-behaved app, nor where the first cookie comes with it: the app then looks whether
+  /// the browser keeps cookies.
   bool learn_prefix(const ResponseHead& head) {
-    if (context_.keep_prefix_table == nullptr || context_.keep_prefix || !read_) return false;
+    if (context_.keep_prefix_table == nullptr || !read_) return false;
     if (head.status < 300 || head.status > 399) return false;
     if (!has_cookies_ && head.fields.find("Set-Cookie")) return false;
     const auto location = head.fields.find("Location");
-    if (!location || !redirects_to_itself(*location, context_.target, names_)) return false;
-    context_.keep_prefix_table->remember(context_.port, context_.prefix);
-    return true;
+    if (!location) return false;
+    const bool bare = redirects_to_bare_prefix(*location, context_.target, names_);
+    const bool circle =
+        !context_.keep_prefix && redirects_to_itself(*location, context_.target, names_);
+    if (bare || circle) context_.keep_prefix_table->remember(context_.port, context_.prefix, bare);
+    return bare || circle;
   }
 
   /// What the token holder says of the field, else our own view.

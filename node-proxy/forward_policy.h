@@ -17,7 +17,8 @@ struct ForwardContext {
   std::string prefix;           // the path in front of REST as the browser used it (external)
   std::string target;           // what the browser asked for: prefix and REST
   bool keep_prefix = false;     // the app is asked for `target`, else for REST
-  bool bare_prefix = false;     // a WebSocket that asked for the prefix without its slash
+  bool bare_prefix = false;     // asked for the prefix without its slash
+  bool bare_root = false;       // the app's first page is there
   std::string last_app_cookie;  // Set-Cookie of ours that goes with the answer; empty: none
   std::string host;             // of this machine, for pages
   std::string warning;          // of the walltime, for pages; may be empty

@@ -16,18 +16,23 @@ class KeepPrefixTable {
   // next redirect.
   static constexpr std::size_t kPortsMax = 64;
 
-  /// The app knows this external prefix; the last one counts.
-  void remember(std::uint16_t port, std::string_view prefix);
+  /// The app knows this external prefix; the last one counts. `bare`: its first page is at the
+  /// prefix itself, without a slash.
+  void remember(std::uint16_t port, std::string_view prefix, bool bare = false);
   void forget(std::uint16_t port);
   /// Another prefix (the other way in, past the manager) is not the one it knows.
   bool knows(std::uint16_t port, std::string_view prefix) const;
+  /// Also under /absport, where nobody has to find out that it knows its prefix.
+  bool is_bare(std::uint16_t port, std::string_view prefix) const;
   std::size_t size() const { return entries_.size(); }
 
  private:
   struct Entry {
     std::uint16_t port;
     std::string prefix;
+    bool bare;
   };
+  const Entry* find(std::uint16_t port, std::string_view prefix) const;
   std::vector<Entry> entries_;  // oldest first, one per port
 };
 

@@ -140,7 +140,8 @@ Decision NodeProxy::forward_to(const AppTarget& target, const PortRoute& route,
                         navigation);
   }
   std::string rest(route.rest);
-  if (route.needs_slash) {
+  const bool bare_root = keep_prefix_table_.is_bare(target.port, prefix);
+  if (route.needs_slash && (head.websocket_upgrade || !bare_root)) {
     rest.insert(0, 1, '/');
     if (!head.websocket_upgrade) {
       LocalAnswer answer;
@@ -158,6 +159,7 @@ Decision NodeProxy::forward_to(const AppTarget& target, const PortRoute& route,
   context.target = prefix + rest;
   context.keep_prefix = route.keep_prefix || keep_prefix_table_.knows(target.port, prefix);
   context.bare_prefix = route.needs_slash;
+  context.bare_root = bare_root;
   context.keep_prefix_table = &keep_prefix_table_;
   if (navigation && state_.root_fallback && !behind_manager(head, token_holder)) {
     context.last_app_cookie = last_app_set_cookie(state_.record.port, route.prefix);

@@ -41,7 +41,9 @@ std::string_view effective_path(std::string_view attributes) {
 
 /// The Path to write; "" for none.
 std::string external_path(std::string_view path, const RewriteContext& context) {
-  if (path.empty()) return context.bare_prefix ? context.prefix + "/" : std::string();
+  if (path.empty() && !context.bare_prefix) return {};
+  // Without the slash a cookie goes to the bare prefix and to what is below it, no further.
+  if (path.size() < 2) return context.prefix + (context.bare_root ? "" : "/");
   const bool under = path == context.prefix || path.starts_with(context.prefix + "/");
   return under ? std::string(path) : with_prefix(path, context.prefix);
 }

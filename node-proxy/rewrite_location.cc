@@ -86,12 +86,17 @@ std::optional<std::string> rewrite_refresh(std::string_view refresh,
 
 bool redirects_to_itself(std::string_view location, std::string_view external_target,
                          const RewriteContext& context) {
+  const auto path = own_path(location, context);
+  return path && path->substr(0, path->find('#')) == external_target;
+}
+
+bool redirects_to_bare_prefix(std::string_view location, std::string_view external_target,
+                              const RewriteContext& context) {
   auto path = own_path(location, context);
-  if (!path) return false;
-  path = path->substr(0, path->find('#'));
-  if (*path == external_target) return true;
-  // The bare prefix is answered with a redirect to its slash: a circle of two.
-  return *path == context.prefix && external_target == context.prefix + "/";
+  if (!path || !path->starts_with(context.prefix)) return false;
+  const std::string_view query = path->substr(0, path->find('#')).substr(context.prefix.size());
+  return (query.empty() || query.front() == '?') &&
+         external_target == (context.prefix + "/").append(query);
 }
 
 bool is_scope_under_prefix(std::string_view scope, std::string_view prefix) {

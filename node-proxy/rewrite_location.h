@@ -26,6 +26,11 @@ std::optional<std::string> rewrite_refresh(std::string_view refresh, const Rewri
 bool redirects_to_itself(std::string_view location, std::string_view external_target,
                          const RewriteContext& context);
 
+/// Does an app that was asked for the prefix and its slash send the browser to the prefix without
+/// one? We add that slash, so the two would go on for ever.
+bool redirects_to_bare_prefix(std::string_view location, std::string_view external_target,
+                              const RewriteContext& context);
+
 /// May this Service-Worker-Allowed pass? Only a path below the prefix that stays there when a
 /// browser resolves it. A scope is compared letter by letter, so "/port/550" would be 5500's too.
 bool is_scope_under_prefix(std::string_view scope, std::string_view prefix);

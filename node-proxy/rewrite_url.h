@@ -16,9 +16,11 @@ struct RewriteContext {
   std::string external_scheme;  // as the browser sees us: "http" or "https"; others match nothing
   std::string external_host;    // "127.0.0.1:9000"
   bool keep_prefix = false;     // the app is asked for paths with the prefix
-  // The request's path was the bare prefix ("/port/5500"), which only a WebSocket may use. What a
-  // browser takes for the folder of that path is "/port", other apps included.
+  // The request's path was the bare prefix ("/port/5500"), as of a WebSocket or with `bare_root`.
+  // What a browser takes for the folder of that path is "/port", other apps included.
   bool bare_prefix = false;
+  // The app's first page is at the bare prefix, and so are its cookies of "/".
+  bool bare_root = false;
 };
 
 /// "/x", not "//host".

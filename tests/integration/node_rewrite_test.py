@@ -100,6 +100,23 @@ class BaseApp(App):
                                  ("Cache-Control", "max-age=3600")])
 
 
+class BareApp(App):
+    """Its base path has no slash at its end, as with next's `basePath`: it takes that away."""
+
+    base = None
+
+    def page(self):
+        path, mark, query = self.path.partition("?")
+        if path == self.base + "/":
+            return self.answer(308, [("Location", self.base + mark + query),
+                                     ("Cache-Control", "max-age=3600")])
+        if path != self.base and not path.startswith(self.base + "/"):
+            return self.answer(301, [("Location", self.base + self.path)])
+        cookie = self.headers.get("Cookie")
+        return self.answer(200, [] if cookie else [("Set-Cookie", "a=1; Path=/")],
+                           f"{self.path} cookies: {cookie or 'none'}")
+
+
 class Browser:
     """Follows redirects and keeps cookies with their paths, as far as the tests need it."""
 
@@ -204,8 +221,8 @@ class RewriteTest(harness.TestCase):
         self.assertEqual(post("null", f"{own}{app}/"), (403, "origin: null"))
         self.assertEqual(post(own, f"{own}/port/{port}0/"), (403, f"referer: {own}/port/{port}0/"))
 
-    def base_app(self, route):
-        kind = type("Handler", (BaseApp,), {})
+    def base_app(self, route, app=BaseApp):
+        kind = type("Handler", (app,), {})
         port = self.http_app(kind)
         kind.base = f"/{route}/{port}"
         return port, kind.base
@@ -221,6 +238,18 @@ class RewriteTest(harness.TestCase):
         self.assertEqual(answer.field("Cache-Control"), "no-store")
         self.assert_ends(base + "/", base + "/", f"base app: {base}/")
         self.assert_ends(base + "/x?y", base + "/x?y", f"base app: {base}/x?y")
+
+    def test_app_that_takes_the_slash_away(self):
+        for route in ("absport", "port"):
+            _, base = self.base_app(route, BareApp)
+            self.browser.cookies.clear()
+            self.assert_ends(base + "/?q", base + "?q", f"{base}?q cookies: none")
+            self.assert_ends(base + "/?q", base + "?q", f"{base}?q cookies: a=1")
+            self.assert_ends(base + "?q", base + "?q", f"{base}?q cookies: a=1")
+            self.assert_ends(base + "/x", base + "/x", f"{base}/x cookies: a=1")
+            answer = self.browser.ask(base + "/")
+            self.assertEqual((answer.status, answer.field("Location")), (308, base))
+            self.assertEqual(answer.field("Cache-Control"), "no-store")
 
     def ask_once(self, server, target):
         """One request, which `server` answers in this thread's stead and then serves no more."""

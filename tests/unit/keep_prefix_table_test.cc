@@ -32,6 +32,18 @@ TEST(KeepPrefixTableTest, Forgets) {
   EXPECT_FALSE(table.knows(5500, "/port/5500"));
 }
 
+TEST(KeepPrefixTableTest, KnowsWhoseFirstPageHasNoSlash) {
+  KeepPrefixTable table;
+  EXPECT_FALSE(table.is_bare(3000, "/absport/3000"));
+  table.remember(3000, "/absport/3000", true);
+  EXPECT_TRUE(table.is_bare(3000, "/absport/3000"));
+  EXPECT_TRUE(table.knows(3000, "/absport/3000"));
+  EXPECT_FALSE(table.is_bare(3001, "/absport/3000"));
+  EXPECT_FALSE(table.is_bare(3000, "/port/3000"));
+  table.remember(3000, "/absport/3000");
+  EXPECT_FALSE(table.is_bare(3000, "/absport/3000"));
+}
+
 TEST(KeepPrefixTableTest, OldestGoesPastTheLimit) {
   KeepPrefixTable table;
   constexpr std::uint16_t kFirst = 2000;

@@ -236,6 +236,27 @@ TEST_F(NodeProxyTest, AppThatRedirectsToItselfIsAskedWithItsPrefix) {
   EXPECT_TRUE(forwarded(request("/port/5501/x")).starts_with("5501 /x\r\n"));
 }
 
+TEST_F(NodeProxyTest, AppThatTakesTheSlashAwayIsAskedWithoutIt) {
+  for (const std::string prefix : {"/absport/3000", "/port/3000"}) {
+    const auto bare = request(prefix + "?q");
+    EXPECT_EQ(local(bare).status, 308);
+    EXPECT_EQ(answered(request(prefix + "/?q"), prefix + "?q", 308),
+              "Location: " + prefix + "?q\r\nCache-Control: no-store\r\n");
+    EXPECT_EQ(forwarded(bare).substr(0, prefix.size() + 7), "3000 " + prefix + "?q");
+    EXPECT_TRUE(forwarded(request(prefix + "/x")).starts_with("3000 " + prefix + "/x\r\n"));
+    auto socket = request(prefix);
+    socket.websocket_upgrade = true;
+    EXPECT_TRUE(forwarded(socket).starts_with("3000 " + prefix + "/\r\n"));
+    EXPECT_NE(answered(request(prefix + "/x"), "/a", 200, "a=1; Path=/")
+                  .find("Set-Cookie: a=1; Path=" + prefix + "\r\n"),
+              std::string::npos);
+    EXPECT_NE(answered(bare, "/a", 200, "a=1").find("Set-Cookie: a=1; Path=" + prefix + "\r\n"),
+              std::string::npos);
+    // Each time, or a browser that kept it would go round once hpc-proxy has forgotten.
+    EXPECT_NE(answered(request(prefix + "/"), prefix, 308).find("no-store"), std::string::npos);
+  }
+}
+
 TEST_F(NodeProxyTest, PrefixIsForgottenWhenNothingListens) {
   const auto head = request("/port/5500/");
   answered(head, "/port/5500/");

@@ -182,7 +182,7 @@ constexpr CircleCase kCircles[] = {
     {"fragment_is_the_browsers", "{P}/x", "{P}/x#y", true},
     {"external", "{P}/", "{O}{P}/", true},
     {"own_name", "{P}/", "http://localhost:5500{P}/", true},
-    {"without_slash", "{P}/", "{P}", true},
+    {"without_slash", "{P}/", "{P}", false},
     {"page_without_slash", "{P}/x/", "{P}/x", false},
     {"other_query", "{P}/x?token=1", "{P}/x", false},
     {"other_page", "{P}/", "{P}/login", false},
@@ -205,6 +205,38 @@ TEST_P(CircleTest, IsSeenWhereTheAppSaysThePrefix) {
   }
 }
 INSTANTIATE_TEST_SUITE_P(Table, CircleTest, testing::ValuesIn(kCircles));
+
+constexpr CircleCase kBare[] = {
+    {"path", "{P}/", "{P}", true},
+    {"external", "{P}/", "{O}{P}", true},
+    {"own_name", "{P}/", "http://localhost:5500{P}", true},
+    {"query", "{P}/?a=/b", "{P}?a=/b", true},
+    {"fragment_is_the_browsers", "{P}/", "{P}#x", true},
+    {"other_query", "{P}/?a", "{P}", false},
+    {"query_of_its_own", "{P}/", "{P}?a", false},
+    {"itself", "{P}/", "{P}/", false},
+    {"page", "{P}/x/", "{P}/x", false},
+    {"asked_without", "{P}", "{P}", false},
+    {"longer_port", "{P}/", "{P}0", false},
+    {"above", "{P}/", "/port", false},
+    {"other_site", "{P}/", "https://example.com{P}", false},
+    {"empty", "{P}/", "", false},
+};
+
+class BarePrefixTest : public testing::TestWithParam<CircleCase> {};
+
+TEST_P(BarePrefixTest, IsSeenWhereTheAppTakesTheSlashAway) {
+  const auto& row = GetParam();
+  for (const auto& way : kWaysIn) {
+    SCOPED_TRACE(way.name);
+    EXPECT_EQ(redirects_to_bare_prefix(filled(row.location, way), filled(row.asked, way),
+                                       context_of(way)),
+              row.is_circle);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Table, BarePrefixTest, testing::ValuesIn(kBare),
+                         [](const auto& c) { return c.param.name; });
 
 struct ScopeCase {
   const char* name;
