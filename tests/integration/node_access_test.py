@@ -30,6 +30,15 @@ class AccessTest(harness.TestCase):
             url = f"http://{host}:{proxy.port}/port/{self.port}/"
             self.assertEqual(self.curl(harness.USER_UID, url), 200, host)
 
+    def test_memory_is_closed_to_other_programs_of_the_user(self):
+        proxy = self.start()
+        for name in ("environ", "mem", "maps"):
+            done = subprocess.run(
+                harness.as_user(harness.USER_UID, ["cat", f"/proc/{proxy.process.pid}/{name}"]),
+                check=False, capture_output=True, text=True)
+            self.assertNotEqual(done.returncode, 0, name)
+            self.assertIn("Permission denied", done.stderr, name)
+
     @unittest.skipUnless(harness.IS_ROOT, "needs root to be two users")
     def test_other_user_needs_the_token(self):
         proxy = self.start()

@@ -35,6 +35,7 @@ TEST(AnswersTest, ProblemsAreWellFormedJson) {
             "{\"type\":\"about:blank\",\"title\":\"Not Found\",\"status\":404,"
             "\"detail\":\"a \\\"quoted\\\" \\n detail\"}\n");
   EXPECT_EQ(field_of(problem, "Content-Type"), "application/problem+json");
+  EXPECT_EQ(field_of(problem, "X-Content-Type-Options"), "nosniff");
 }
 
 TEST(AnswersTest, NavigationsAreTold) {

@@ -325,6 +325,16 @@ TEST_F(HttpExchangeTest, SlowClientPausesTheUpstreamUntilItDrains) {
   EXPECT_EQ(app->paused, 0U);
 }
 
+TEST_F(HttpExchangeTest, HighMarkIsExact) {
+  for (const std::size_t size : {kQueueBytesMax - 1, kQueueBytesMax}) {
+    auto [client, app] = exchange(kGet);
+    app->deliver("HTTP/1.1 200 OK\r\nContent-Length: 9000000\r\n\r\n");
+    client->queued = 0;
+    app->deliver(std::string(size, 'x'));
+    EXPECT_EQ(app->paused != 0, size == kQueueBytesMax) << size;
+  }
+}
+
 TEST_F(HttpExchangeTest, SlowUpstreamPausesTheClientUntilItDrains) {
   auto [client, app] = exchange("PUT / HTTP/1.1\r\nHost: n\r\nContent-Length: 9000000\r\n\r\n");
   client->deliver(std::string(kQueueBytesMax, 'x'));

@@ -167,6 +167,24 @@ TEST_F(HttpServerTest, ConnectionsAreLimited) {
   EXPECT_EQ(server->stats().connections_refused, 1U);
 }
 
+// docs/hpc-proxy.md names them, and Node closes an idle connection after 5 s.
+TEST(HttpDefaultsTest, TimesAndSizesAreThoseThatPeopleAreTold) {
+  const HttpServerOptions server;
+  EXPECT_EQ(server.head_timeout_ms, 10'000U);
+  EXPECT_EQ(server.body_timeout_ms, 60'000U);
+  EXPECT_EQ(server.idle_timeout_ms, 75'000U);
+  EXPECT_EQ(server.unauthenticated_ms, 10'000U);
+  EXPECT_EQ(server.unauthenticated_max, 64U);
+  EXPECT_EQ(server.connections_max, 1024U);
+  EXPECT_EQ(server.buffer_bytes_max, 64U * 1024 * 1024);
+  EXPECT_EQ(server.limits.target_bytes_max, 8U * 1024);
+  EXPECT_EQ(server.limits.head_bytes_max, 64U * 1024);
+  EXPECT_EQ(server.limits.fields_max, 128U);
+  EXPECT_EQ(UpstreamPoolOptions{}.idle_ms, 4000U);
+  EXPECT_EQ(kQueueBytesMax, 256U * 1024);
+  EXPECT_EQ(kQueueBytesLow, 64U * 1024);
+}
+
 TEST_F(HttpServerTest, SlowHeadIs408) {
   options.head_timeout_ms = 1;
   auto* client = connect();

@@ -4,7 +4,9 @@
 #include <gtest/gtest.h>
 
 #include "manager/ssh/agent_identities.h"
+#include "manager/ssh/ssh_connector.h"
 #include "manager/ssh/ssh_key_file.h"
+#include "manager/ssh/ssh_link.h"
 
 namespace hpc {
 namespace {
@@ -66,6 +68,15 @@ TEST(AgentIdentitiesTest, CutOrOtherAnswersStayAsTheyAre) {
     EXPECT_EQ(sort_agent_identities(whole.substr(0, cut), {"b"}, false), whole.substr(0, cut));
   }
   EXPECT_EQ(sort_agent_identities("\x05", {"b"}, true), "\x05");
+}
+
+TEST(SshDefaultsTest, TimesAreThoseThatPeopleAreTold) {
+  const SshConnectorOptions options;
+  EXPECT_EQ(options.connect_timeout_ms, 10'000U);
+  EXPECT_EQ(options.key_exchange_timeout_ms, 15'000U);
+  EXPECT_EQ(options.auth_timeout_ms, 20'000U);
+  EXPECT_EQ(options.keepalive_ms, 15'000U);
+  EXPECT_EQ(SshLinkOptions{}.keepalives_missed_max, 3);
 }
 
 }  // namespace
