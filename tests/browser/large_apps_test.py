@@ -71,13 +71,6 @@ class LargeAppsTest(apps.BrowserTestCase):
         app = self.start_app("jupyter", "--NotebookApp.base_url=/absport/{port}/")
         self.open_notebook(self.address(app, "absport"))
 
-    def check_hot_update(self, page, edit):
-        page.wait_for_text("first version")
-        page.evaluate("window.kept = 'kept'")
-        page.edit_until_text(edit, "second version")
-        self.assertEqual(page.evaluate("window.kept"), "kept")
-        self.assertEqual(page.faults(), [])
-
     def test_vite_5_with_its_base_path(self):
         app = self.start_app("vite5", "--base", "/absport/{port}/")
         page = self.browser.open(self.address(app, "absport"))

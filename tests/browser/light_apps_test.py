@@ -14,21 +14,6 @@ class LightAppsTest(apps.BrowserTestCase):
         proxy = self.start_proxy()
         return self.browser.open(f"http://127.0.0.1:{proxy.port}/{route}/{app.port}/")
 
-    def check_hot_update(self, page, edit):
-        """An edit is seen in the page that is open already, which keeps its state."""
-        page.wait_for_text("first version")
-        page.evaluate("window.kept = 'kept'")
-        page.edit_until_text(edit, "second version")
-        self.assertEqual(page.evaluate("window.kept"), "kept")
-        self.assertEqual(page.faults(), [])
-
-    def check_reload(self, page, edit):
-        """An edit makes the page load anew."""
-        page.wait_for_text("first version")
-        page.edit_until_text(edit, "second version")
-        page.wait_for("getComputedStyle(document.querySelector('h1')).color == 'rgb(0, 128, 0)'")
-        self.assertEqual(page.faults(), [])
-
     def test_live_server(self):
         app = self.start_app("live")
         page = self.open(app)
@@ -54,12 +39,17 @@ class LightAppsTest(apps.BrowserTestCase):
         page.wait_for_socket("/?token=", received=1)
         self.check_hot_update(page, app.editor("message.js"))
 
-    def test_webpack_dev_server_with_its_web_socket_address(self):
-        port = apps.free_port()
-        app = self.start_app("webpack", "--env", "prefix=/port/{port}", port=port)
+    def check_webpack(self, socket, *options):
+        app = self.start_app("webpack", *options)
         page = self.open(app)
-        page.wait_for_socket(f"/port/{app.port}/ws", received=1)
+        page.wait_for_socket(socket.format(port=app.port), received=1)
         self.check_hot_update(page, app.editor("message.js"))
+
+    def test_webpack_dev_server_with_its_web_socket_address(self):
+        self.check_webpack("/port/{port}/ws", "--env", "prefix=/port/{port}")
+
+    def test_webpack_dev_server_with_its_web_socket_at_the_root(self):
+        self.check_webpack("/ws")
 
     def test_browser_sync_as_it_is(self):
         app = self.start_app("browsersync")
@@ -70,7 +60,7 @@ class LightAppsTest(apps.BrowserTestCase):
     def test_socket_io_as_it_is(self):
         app = self.start_app("socketio")
         page = self.open(app)
-        page.wait_for_text("second reply over websocket")
+        page.wait_for_text("the reply over websocket")
         page.wait_for_socket("/socket.io/", received=1)
         self.assertEqual(page.faults(), [])
 

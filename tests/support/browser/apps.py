@@ -82,6 +82,8 @@ COMMANDS = {
 }
 # Projects that share the files of another.
 FILES = {"vite5": "vite", "code-server": "live", "browsersync": "live"}
+# Projects that import modules. To others none are shown: vite would write beside them.
+IMPORTS = ("socketio", "webpack", "ws")
 
 
 class App:
@@ -128,14 +130,14 @@ class BrowserTestCase(harness.TestCase):
         return name and browser.readable_for(self.uid, browser.apps_directory(name),
                                              self.class_base)
 
-    def project(self, name, modules=None, own_modules=False):
+    def project(self, name, modules, own_modules):
         """A copy of the project's files, with its modules where Node.js looks for them."""
         directory = self.home / name
         shutil.copytree(PROJECTS / FILES.get(name, name), directory)
         self._own(directory)
-        if modules and own_modules:
+        if own_modules:
             browser.link_tree(modules / "node_modules", directory / "node_modules", self.uid)
-        elif modules:
+        elif name in IMPORTS:
             (directory / "node_modules").symlink_to(modules / "node_modules")
         return directory
 
@@ -158,6 +160,21 @@ class BrowserTestCase(harness.TestCase):
 
     def start_proxy(self, *arguments, **options):
         return self.start(*arguments, uid=self.uid, **options)
+
+    def check_hot_update(self, page, edit):
+        """An edit is seen in the page that is open already, which keeps its state."""
+        page.wait_for_text("first version")
+        page.evaluate("window.kept = 'kept'")
+        page.edit_until_text(edit, "second version")
+        self.assertEqual(page.evaluate("window.kept"), "kept")
+        self.assertEqual(page.faults(), [])
+
+    def check_reload(self, page, edit):
+        """An edit makes the page load anew."""
+        page.wait_for_text("first version")
+        page.edit_until_text(edit, "second version")
+        page.wait_for("getComputedStyle(document.querySelector('h1')).color == 'rgb(0, 128, 0)'")
+        self.assertEqual(page.faults(), [])
 
     @staticmethod
     def _end_group(process):

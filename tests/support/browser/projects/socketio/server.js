@@ -10,8 +10,8 @@ const page = `<!DOCTYPE html>
 const socket = io();
 const show = (text) => document.querySelector('h1').textContent = text;
 socket.on('reply', (text) => show(text + ' over ' + socket.io.engine.transport.name));
-socket.on('connect', () => socket.emit('ask', 'first'));
-socket.io.engine.on('upgrade', () => socket.emit('ask', 'second'));
+socket.on('connect', () => socket.emit('ask', 'the'));
+socket.io.engine.on('upgrade', () => socket.emit('ask', 'the'));
 </script></body></html>`;
 
 const server = http.createServer((_, answer) => {

@@ -1,5 +1,5 @@
-// The two lines that https://webpack.js.org/configuration/dev-server/#websocketurl names for a
-// server behind a proxy: where the browser finds the WebSocket.
+// https://webpack.js.org/configuration/dev-server/#websocketurl: where the browser, which does not
+// see this server itself, finds its WebSocket.
 module.exports = (env) => ({
   mode: 'development',
   cache: false,
@@ -7,6 +7,6 @@ module.exports = (env) => ({
   devServer: {
     hot: true,
     static: 'public',
-    client: {webSocketURL: `auto://0.0.0.0:0${env.prefix}/ws`},
+    client: {webSocketURL: `auto://0.0.0.0:0${env.prefix || ''}/ws`},
   },
 });
