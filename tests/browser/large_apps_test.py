@@ -28,15 +28,15 @@ class LargeAppsTest(apps.BrowserTestCase):
         page.wait_for_text("square: 144")
         self.assertEqual(page.faults(), [])
 
-    def test_code_server(self):
-        port = apps.free_port()
+    def code_server_options(self, *origins):
+        """It compares the browser's Origin with X-Forwarded-Host, where others take Host."""
         data = self.home / "data"
-        # It compares the browser's Origin with X-Forwarded-Host, where others take Host.
-        app = self.start_app("code-server", "--trusted-origins", "localhost:{port}",
-                             "--user-data-dir", str(data / "data"), "--extensions-dir",
-                             str(data / "extensions"), port=port,
-                             XDG_CONFIG_HOME=str(data), SHELL="/bin/sh")
-        page = self.browser.open(self.address(app))
+        return ["--trusted-origins", *origins, "--user-data-dir", str(data / "data"),
+                "--extensions-dir", str(data / "extensions")]
+
+    def check_workbench(self, url, directory):
+        """A file opens in the editor, and a command runs in the terminal."""
+        page = self.browser.open(url)
         page.wait_for_socket("?reconnectionToken=", received=3)
         page.call("dblclick", ".explorer-folders-view >> text=index.html")
         page.wait_for_selector(".view-line >> text=first version")
@@ -47,10 +47,25 @@ class LargeAppsTest(apps.BrowserTestCase):
         page.call("click", ".xterm-screen")
         page.wait_for_selector(".xterm.focus")
         page.call("keyboard.type", "touch made-by-the-terminal\n")
-        harness.wait_until((app.directory / "made-by-the-terminal").exists, "the terminal's file")
+        harness.wait_until((directory / "made-by-the-terminal").exists, "the terminal's file")
         # Microsoft's own module is in no free build. The worker, only there to make the page an
         # app of the desktop, wishes for the whole origin.
         self.assertEqual(page.faults(["/vsda/", "max scope"]), [])
+
+    def test_code_server(self):
+        port = apps.free_port()
+        app = self.start_app("code-server", *self.code_server_options("localhost:{port}"),
+                             port=port, XDG_CONFIG_HOME=str(self.home / "data"), SHELL="/bin/sh")
+        self.check_workbench(self.address(app), app.directory)
+
+    def test_code_server_on_a_socket(self):
+        path = self.home / ".hpc-proxy/ide.sock"
+        proxy = self.start_proxy("--app", f"unix:{path}")
+        # A port of its own would be open to everybody on the node.
+        app = self.start_app("code-server", "--socket", str(path),
+                             *self.code_server_options("localhost"), ready=path.exists,
+                             XDG_CONFIG_HOME=str(self.home / "data"), SHELL="/bin/sh")
+        self.check_workbench(f"http://127.0.0.1:{proxy.port}/app/", app.directory)
 
     def open_notebook(self, address):
         """Opens the notebook, runs its cell; everything of it comes over hpc-proxy."""

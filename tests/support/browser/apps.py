@@ -141,8 +141,10 @@ class BrowserTestCase(harness.TestCase):
             (directory / "node_modules").symlink_to(modules / "node_modules")
         return directory
 
-    def start_app(self, name, *options, port=None, own_modules=False, **variables):
-        """Starts the app; returns when it listens. {port} in an option is its port."""
+    def start_app(self, name, *options, port=None, own_modules=False, ready=None,
+                  **variables):
+        """Starts the app; returns when it listens, or when ready() says so. {port} in an option
+        is its port."""
         needs, command = COMMANDS[name]
         modules = self.modules(needs)
         app = App(port or free_port(), self.project(name, modules, own_modules))
@@ -153,7 +155,8 @@ class BrowserTestCase(harness.TestCase):
                 "NO_UPDATE_NOTIFIER": "1", "NEXT_TELEMETRY_DISABLED": "1", **variables},
             start_new_session=True)
         self.addCleanup(self._end_group, process)
-        harness.wait_until(lambda: process.poll() is not None or listens(app.port),
+        harness.wait_until(lambda: process.poll() is not None or
+                           (ready() if ready else listens(app.port)),
                            f"{name} on port {app.port}", START_SECONDS)
         self.assertIsNone(process.poll(), f"{name} ended:\n{log.read_text()}")
         return app
