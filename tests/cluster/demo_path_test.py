@@ -18,6 +18,7 @@ CODE_SERVER = """#!/usr/bin/python3
 import http.server, os, sys
 settings = dict(line.strip().split(": ", 1) for line in open(sys.argv[sys.argv.index("--config") + 1]))
 assert settings["auth"] == "password" and len(settings["password"]) >= 32, settings
+assert settings["trusted-origins"] == '"*"', settings
 host, port = settings["bind-addr"].rsplit(":", 1)
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
