@@ -57,6 +57,16 @@ class TidySelfTest(unittest.TestCase):
             with self.subTest(path=path, included=included):
                 self.none(path, f"#include {included}\n")
 
+    def test_wall_clocks(self):
+        for text in ("std::chrono::system_clock::now()", "gettimeofday(&now, nullptr)",
+                     "uv_gettimeofday(&now)", "clock_gettime(CLOCK_REALTIME, &now)",
+                     "long now = time(nullptr);"):
+            with self.subTest(text=text):
+                self.one("manager/session/a.cc", text + "\n", "wall clock")
+                self.none("tests/unit/a.cc", text + "\n")
+        self.none("common/log.cc", "std::chrono::system_clock::now()\n")
+        self.none("common/a.cc", "std::chrono::steady_clock::now(); run_time(0); a.time(0)\n")
+
     def test_pure_files_know_no_loop(self):
         for path in ("common/port_route.cc", "common/http_rules.h", "common/chunk_guard.cc",
                      "common/hop_headers.h", "common/cross_site.cc", "common/job_record.cc",

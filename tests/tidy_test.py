@@ -47,6 +47,12 @@ FORBIDDEN = (
 SLEEP = re.compile(r"\b(sleep|usleep|nanosleep|sleep_for|sleep_until)\s*\(")
 SLEEP_FOLDERS = ("tests/unit/", "tests/integration/")
 
+# A wall clock may jump, so deadlines and ages are of the monotonic one (common/clock.h). These show
+# a time to people, or compare the kernel's start times of processes.
+WALL_CLOCK = re.compile(r"\b(system_clock|gettimeofday|uv_gettimeofday|CLOCK_REALTIME)\b"
+                        r"|(?<![\w.>])time\s*\((nullptr|NULL|0|&)")
+WALL_CLOCK_FILES = {"common/http_server.cc", "common/log.cc", "node-proxy/process.cc"}
+
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.M)
 
 
@@ -120,6 +126,8 @@ def check_words(top, path, text):
     rules = list(FORBIDDEN)
     if path.startswith(SLEEP_FOLDERS):
         rules.append((SLEEP, "a sleep in a test: wait for the event"))
+    if path.startswith(tuple(f + "/" for f in CODE_FOLDERS)) and path not in WALL_CLOCK_FILES:
+        rules.append((WALL_CLOCK, "a wall clock: take the time from a Clock"))
     for number, line in enumerate(text.split("\n"), 1):
         for pattern, why in rules:
             if pattern.search(line):
