@@ -70,7 +70,7 @@ constexpr HostileCase kHostile[] = {
     {"version_text", "\"version\":1", "\"version\":\"1\""},
     {"version_real", "\"version\":1", "\"version\":1.0"},
     {"version_missing", "\"version\":1,", ""},
-    {"twice", "\"port\":41234", "\"port\":41234,\"port\":22"},
+    {"twice", "\"port\":41234", "\"port\":41234,\"port\":41235"},
     {"port_low", "41234", "1023"},
     {"port_high", "41234", "65536"},
     {"port_negative", "41234", "-1"},
