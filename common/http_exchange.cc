@@ -166,6 +166,7 @@ void HttpExchange::on_head() noexcept {
     if (request_.version_minor == 1) write_response_head(head, {}, false);
     return;
   }
+  filter_ = forward_.policy->filter_body(head);
   answer_framing_ = client_framing(head);
   const bool closes = !may_keep_client_ || answer_framing_.kind == BodyKind::kUntilClose;
   write_response_head(head, answer_framing_, closes);
@@ -173,9 +174,8 @@ void HttpExchange::on_head() noexcept {
 }
 
 Framing HttpExchange::client_framing(const ResponseHead& head) const {
-  if (head.framing.kind == BodyKind::kNone || head.framing.kind == BodyKind::kLength) {
-    return head.framing;
-  }
+  const bool known = head.framing.kind == BodyKind::kLength && !filter_;
+  if (head.framing.kind == BodyKind::kNone || known) return head.framing;
   return {request_.version_minor == 1 ? BodyKind::kChunked : BodyKind::kUntilClose, 0};
 }
 
@@ -191,7 +191,7 @@ void HttpExchange::write_response_head(const ResponseHead& head, const Framing& 
   // one (RFC 9110, 8.6).
   const bool may_tell_length =
       head.status >= 200 && head.status != 204 && (request_.method == "HEAD" || head.status == 304);
-  if (may_tell_length && framing.kind == BodyKind::kNone) {
+  if (may_tell_length && framing.kind == BodyKind::kNone && !filter_) {
     if (const auto length = head.fields.find("Content-Length")) {
       writer.field("Content-Length", *length);
     }
@@ -207,11 +207,24 @@ void HttpExchange::write_response_head(const ResponseHead& head, const Framing& 
 }
 
 void HttpExchange::on_body(Bytes bytes) noexcept {
+  if (!filter_) return send_body(as_text(bytes));
+  std::string filtered;
+  filter_->feed(as_text(bytes), filtered);
+  send_body(filtered);
+}
+
+void HttpExchange::send_body(std::string_view bytes) {
+  if (bytes.empty()) return;  // an empty chunk would be the last one
   client_.count_body(0, bytes.size());
-  write_body(to_client_, answer_framing_.kind, bytes);
+  write_body(to_client_, answer_framing_.kind, as_bytes(bytes));
 }
 
 void HttpExchange::on_message_end() noexcept {
+  if (filter_ && answer_framing_.kind != BodyKind::kNone) {
+    std::string filtered;
+    filter_->finish(filtered);
+    send_body(filtered);
+  }
   write_body_end(to_client_, answer_framing_.kind);
   answer_done_ = true;
 }

@@ -52,6 +52,7 @@ class HttpExchange final : public Exchange, private Stream::Listener, private Ht
   void write_request_head();
   void write_response_head(const ResponseHead& head, const Framing& framing, bool closes);
   Framing client_framing(const ResponseHead& head) const;
+  void send_body(std::string_view bytes);
   void finish(bool upstream_clean);
   void upgrade(Bytes early);
   void upstream_failed(const Error& why);
@@ -71,8 +72,9 @@ class HttpExchange final : public Exchange, private Stream::Listener, private Ht
   BudgetShare share_;
   OutBatch to_client_;
   std::unique_ptr<OutBatch> to_upstream_;
-  Framing answer_framing_;  // towards the client
-  bool reused_ = false;     // the upstream connection has carried an exchange before
+  Framing answer_framing_;              // towards the client
+  std::unique_ptr<BodyFilter> filter_;  // of the answer; mostly none
+  bool reused_ = false;                 // the upstream connection has carried an exchange before
   bool retried_ = false;
   bool request_done_ = false;    // the request's end was read from the client
   bool body_sent_ = false;       // some of the request's body went to the upstream

@@ -7,6 +7,7 @@
 #include <variant>
 #include <vector>
 
+#include "common/body_filter.h"
 #include "common/hop_headers.h"
 #include "common/http_head.h"
 #include "common/responder.h"
@@ -39,6 +40,13 @@ class ForwardPolicy {
   /// answers (1xx) and for a 101.
   virtual void write_response_fields(const ResponseHead& head, const HopFields& hop,
                                      HeadWriter& out) = 0;
+  /// What changes the body of this final answer on its way; nothing: it passes byte for byte. Asked
+  /// before write_response_fields(), also where there will be no body (HEAD, 304): an answer whose
+  /// body would be changed goes out without a length.
+  virtual std::unique_ptr<BodyFilter> filter_body(const ResponseHead& head) {
+    static_cast<void>(head);
+    return nullptr;
+  }
   /// The upstream could not be reached or died before its head. Errc says which: kRefused,
   /// kTimeout, kForbidden, kUnavailable, kNetwork (502).
   virtual LocalAnswer on_upstream_failed(const Error& error) = 0;

@@ -1,5 +1,8 @@
 #pragma once
+#include <functional>
+#include <memory>
 #include <string>
+#include <utility>
 
 #include "common/hop_headers.h"
 #include "common/http_handler.h"
@@ -10,6 +13,12 @@ namespace hpc {
 /// and a failure of the far end is told in its own words.
 class PassThrough : public ForwardPolicy {
  public:
+  /// What changes the body of an answer; empty: nothing does.
+  using MakeFilter = std::function<std::unique_ptr<BodyFilter>(const ResponseHead&)>;
+  explicit PassThrough(MakeFilter filter = {}) : filter_(std::move(filter)) {}
+  std::unique_ptr<BodyFilter> filter_body(const ResponseHead& head) override {
+    return filter_ ? filter_(head) : nullptr;
+  }
   void write_request_fields(const RequestHead& head, const HopFields& hop,
                             HeadWriter& out) override {
     pass(head.fields, hop, out);
@@ -28,6 +37,7 @@ class PassThrough : public ForwardPolicy {
       if (!hop.ends_here(fields[i].name)) out.field(fields[i].name, fields[i].value);
     }
   }
+  MakeFilter filter_;
 };
 
 }  // namespace hpc

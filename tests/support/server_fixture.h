@@ -17,6 +17,7 @@ struct ServerFixture : LoopFixture, HttpHandler {
   FakeConnector connector;
   UpstreamPool pool{loop, connector};
   HttpServerOptions options;
+  PassThrough::MakeFilter filter;  // of every answer; empty: none
   std::unique_ptr<HttpServer> server;
 
   Decision on_request(const RequestHead& head, ClientInfo& client) override {
@@ -24,7 +25,7 @@ struct ServerFixture : LoopFixture, HttpHandler {
     client.authenticated = true;
     if (head.target.starts_with("/local"))
       return LocalAnswer{200, {}, "here:" + head.target, false};
-    return Forward{&pool, "app", head.target, std::make_unique<PassThrough>()};
+    return Forward{&pool, "app", head.target, std::make_unique<PassThrough>(filter)};
   }
   LocalAnswer on_refusal(int status, std::string_view detail) override {
     return {status, {}, "refused: " + std::string(detail), true};
