@@ -14,12 +14,6 @@ void skip_blanks(std::string_view text, std::size_t& at) {
   while (at < text.size() && is_blank(text[at])) ++at;
 }
 
-/// Where the URL of a Refresh is.
-struct UrlSpan {
-  std::size_t begin;
-  std::size_t end;
-};
-
 /// Behind the seconds and what separates them from the URL; the end of the text if there is none.
 std::size_t end_of_seconds(std::string_view text) {
   std::size_t at = std::min(text.find_first_not_of("0123456789."), text.size());
@@ -29,22 +23,6 @@ std::size_t end_of_seconds(std::string_view text) {
   if (at < text.size() && (text[at] == ';' || text[at] == ',')) ++at;
   skip_blanks(text, at);
   return at;
-}
-
-std::optional<UrlSpan> find_refresh_url(std::string_view text) {
-  std::size_t at = end_of_seconds(text);
-  if (equals_ignoring_case(text.substr(at, 3), "url")) {
-    std::size_t value = at + 3;
-    skip_blanks(text, value);
-    if (value < text.size() && text[value] == '=') {
-      at = value + 1;
-      skip_blanks(text, at);
-    }
-  }
-  if (at >= text.size()) return std::nullopt;
-  const char quote = text[at];
-  if (quote != '"' && quote != '\'') return UrlSpan{at, text.size()};
-  return UrlSpan{at + 1, std::min(text.find(quote, at + 1), text.size())};
 }
 
 /// The path and what follows it of a value that is ours, whatever name it uses for us.
@@ -57,21 +35,46 @@ std::optional<std::string_view> own_path(std::string_view location, const Rewrit
 
 }  // namespace
 
-std::optional<std::string> rewrite_location(std::string_view location,
-                                            const RewriteContext& context) {
+std::optional<UrlEdit> edit_location(std::string_view location, const RewriteContext& context) {
   if (is_path_absolute(location)) {
     if (is_under_prefix(location, context.prefix)) return std::nullopt;
-    return with_prefix(location, context.prefix);
+    return UrlEdit{0, 0, context.prefix};
   }
   const auto url = parse_host_url(location);
   if (!url) return std::nullopt;
   const bool under = is_under_prefix(url->rest, context.prefix);
+  const std::string put = url->rest.starts_with('/') ? context.prefix : context.prefix + "/";
+  const std::size_t end = url->origin.size();
   if (names_external(*url, context)) {
     if (under) return std::nullopt;
-    return std::string(url->origin) + with_prefix(url->rest, context.prefix);
+    return UrlEdit{end, end, put};
   }
   if (!names_app(*url, context)) return std::nullopt;
-  return under ? std::string(url->rest) : with_prefix(url->rest, context.prefix);
+  return UrlEdit{0, end, under ? std::string() : put};
+}
+
+std::optional<std::string> rewrite_location(std::string_view location,
+                                            const RewriteContext& context) {
+  const auto edit = edit_location(location, context);
+  if (!edit) return std::nullopt;
+  std::string text(location);
+  return text.replace(edit->begin, edit->end - edit->begin, edit->text);
+}
+
+std::optional<TextSpan> find_refresh_url(std::string_view refresh) {
+  std::size_t at = end_of_seconds(refresh);
+  if (equals_ignoring_case(refresh.substr(at, 3), "url")) {
+    std::size_t value = at + 3;
+    skip_blanks(refresh, value);
+    if (value < refresh.size() && refresh[value] == '=') {
+      at = value + 1;
+      skip_blanks(refresh, at);
+    }
+  }
+  if (at >= refresh.size()) return std::nullopt;
+  const char quote = refresh[at];
+  if (quote != '"' && quote != '\'') return TextSpan{at, refresh.size()};
+  return TextSpan{at + 1, std::min(refresh.find(quote, at + 1), refresh.size())};
 }
 
 std::optional<std::string> rewrite_refresh(std::string_view refresh,

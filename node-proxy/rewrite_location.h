@@ -1,4 +1,5 @@
 #pragma once
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -10,11 +11,30 @@ namespace hpc {
 // Where an app sends a browser, in the names that the browser uses. Nothing: the value passes as
 // it is, which holds for relative references, other sites, and what lies under the prefix.
 
+/// How a URL is changed: its bytes from `begin` to before `end` make room for `text`.
+struct UrlEdit {
+  std::size_t begin;
+  std::size_t end;
+  std::string text;
+};
+
+/// What rewrite_location() does to a URL, for those who must keep their own form of the rest. Only
+/// the URL's beginning is looked at.
+std::optional<UrlEdit> edit_location(std::string_view location, const RewriteContext& context);
+
 /// Location and Content-Location. A path gets the prefix; so does a URL of the external origin,
 /// which stays there; one that names localhost:PORT becomes a path, because what the browser calls
 /// us is its own affair. Queries, fragments and escapes stay byte for byte.
 std::optional<std::string> rewrite_location(std::string_view location,
                                             const RewriteContext& context);
+
+/// Where something is in a text: [begin, end).
+struct TextSpan {
+  std::size_t begin;
+  std::size_t end;
+};
+/// The URL of a Refresh, which is not empty.
+std::optional<TextSpan> find_refresh_url(std::string_view refresh);
 
 /// The URL in a Refresh ("0; url='/x'"), found as browsers do (HTML, "shared declarative refresh
 /// steps"); the rest of the value stays.
