@@ -9,6 +9,7 @@
 #include "common/own_cookies.h"
 #include "node-proxy/app_pages.h"
 #include "node-proxy/app_target.h"
+#include "node-proxy/base_rewrite.h"
 #include "node-proxy/pages.h"
 #include "node-proxy/rewrite_cookie.h"
 #include "node-proxy/rewrite_location.h"
@@ -68,6 +69,7 @@ class AppForwardPolicy final : public ForwardPolicy {
     names_.keep_prefix = context_.keep_prefix;
     names_.bare_prefix = context_.bare_prefix;
     names_.bare_root = context_.bare_root;
+    if (context_.base_rewrite) base_rewrite_.emplace(head, names_, context_.target);
   }
 
   void write_request_fields(const RequestHead& head, const HopFields& hop,
@@ -76,6 +78,7 @@ class AppForwardPolicy final : public ForwardPolicy {
     for (std::size_t i = 0; i < head.fields.size(); ++i) {
       const Field field = head.fields[i];
       if (hop.ends_here(field.name) || is_left_out(field.name)) continue;
+      if (base_rewrite_ && base_rewrite_->takes_from_request(field.name)) continue;
       if (equals_ignoring_case(field.name, "Cookie")) {
         write_cookies(field, out);
         continue;
@@ -83,6 +86,7 @@ class AppForwardPolicy final : public ForwardPolicy {
       const auto changed = for_app(field);
       out.field(field.name, changed ? std::string_view(*changed) : field.value);
     }
+    if (base_rewrite_) base_rewrite_->write_request_fields(out);
     write_forwarded(head, out);
   }
 
@@ -97,15 +101,24 @@ class AppForwardPolicy final : public ForwardPolicy {
         continue;
       }
       if (learnt && is_any_of(field.name, kCacheFields)) continue;
+      if (filters_ && !head.interim() && BaseRewrite::replaces_in_answer(field.name)) continue;
       if (equals_ignoring_case(field.name, "Set-Cookie") && sets_own_cookie(field.value)) continue;
       const auto changed = for_browser(field);
       out.field(field.name, changed ? std::string_view(*changed) : field.value);
     }
+    if (filters_ && !head.interim()) BaseRewrite::write_answer_fields(head, out);
     // A browser that kept this redirect of a page to itself would go round for ever.
     if (learnt) out.field("Cache-Control", "no-store");
     if (!head.interim() && !context_.last_app_cookie.empty()) {
       out.field("Set-Cookie", context_.last_app_cookie);
     }
+  }
+
+  std::unique_ptr<BodyFilter> filter_body(const ResponseHead& head) override {
+    if (!base_rewrite_) return nullptr;
+    auto filter = base_rewrite_->filter(head);
+    filters_ = filter != nullptr;
+    return filter;
   }
 
   LocalAnswer on_upstream_failed(const Error& error) override {
@@ -227,8 +240,10 @@ class AppForwardPolicy final : public ForwardPolicy {
 
   ForwardContext context_;
   RewriteContext names_;
-  bool read_;         // GET or HEAD
-  bool has_cookies_;  // the request had some
+  bool read_;                                // GET or HEAD
+  bool has_cookies_;                         // the request had some
+  std::optional<BaseRewrite> base_rewrite_;  // where it is asked for
+  bool filters_ = false;                     // the answer is one whose links are rewritten
 };
 
 }  // namespace

@@ -19,6 +19,7 @@ struct ForwardContext {
   bool keep_prefix = false;     // the app is asked for `target`, else for REST
   bool bare_prefix = false;     // asked for the prefix without its slash
   bool bare_root = false;       // the app's first page is there
+  bool base_rewrite = false;    // links inside pages get the prefix
   std::string last_app_cookie;  // Set-Cookie of ours that goes with the answer; empty: none
   std::string host;             // of this machine, for pages
   std::string warning;          // of the walltime, for pages; may be empty

@@ -7,6 +7,7 @@
 #include "common/hello.h"
 #include "common/port_route.h"
 #include "node-proxy/app_pages.h"
+#include "node-proxy/base_rewrite.h"
 #include "node-proxy/forward_policy.h"
 #include "node-proxy/pages.h"
 #include "node-proxy/process.h"
@@ -160,6 +161,7 @@ Decision NodeProxy::forward_to(const AppTarget& target, const PortRoute& route,
   context.keep_prefix = route.keep_prefix || keep_prefix_table_.knows(target.port, prefix);
   context.bare_prefix = route.needs_slash;
   context.bare_root = bare_root;
+  context.base_rewrite = asks_for_base_rewrite(head, state_.base_rewrite);
   context.keep_prefix_table = &keep_prefix_table_;
   if (navigation && state_.root_fallback && !behind_manager(head, token_holder)) {
     context.last_app_cookie = last_app_set_cookie(state_.record.port, route.prefix);

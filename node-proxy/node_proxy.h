@@ -26,6 +26,7 @@ struct NodeProxyState {
   bool root_fallback = true;
   std::int64_t started_unix_ms = 0;
   bool walltime_warning = false;  // SIGUSR1 came
+  bool base_rewrite = false;      // --base-rewrite
 };
 
 /// hpc-proxy's side of the engine: the routes of contract 1.3. Everything but /healthz and the

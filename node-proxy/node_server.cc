@@ -45,6 +45,7 @@ NodeProxyState make_state(const Options& options, const JobIdentity& identity,
       options.url_template.empty() ? std::string(kDefaultUrlTemplate) : options.url_template;
   state.allow_ports = options.allow_ports;
   state.root_fallback = options.root_fallback;
+  state.base_rewrite = options.base_rewrite;
   if (!options.app.empty()) state.record.app = {options.app, false};
   return state;
 }

@@ -36,6 +36,7 @@ struct Options {
   std::string app;              // the target of /app/; empty: none yet
   bool require_token = false;
   bool root_fallback = true;
+  bool base_rewrite = false;
   std::uint64_t idle_exit_ms = 0;  // 0: never
   std::uint64_t connect_timeout_ms = 0;
   HttpServerOptions server;

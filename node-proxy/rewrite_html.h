@@ -18,7 +18,7 @@ struct HtmlAnswer {
   bool leave_styles = false;  // its policy knows styles by their hash: they may not be changed
 };
 
-/// Rewrites the links of one HTML answer while it passes (docs/decisions/0006): links that begin
+/// Rewrites the links of one HTML answer while it passes (docs/decisions/0005): links that begin
 /// with '/' get the prefix, in attributes and in styles, and a document without a <base> of its own
 /// gets one. Every other byte stays. Scripts stay as they are.
 ///

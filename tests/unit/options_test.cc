@@ -36,7 +36,8 @@ TEST(OptionsTest, DefaultsAreThoseOfTheContract) {
   EXPECT_EQ(got->server.buffer_bytes_max, 64U * 1024 * 1024);
   EXPECT_TRUE(got->allow_ports.contains(1024));
   EXPECT_FALSE(got->allow_ports.contains(1023));
-  EXPECT_FALSE(got->daemon || got->verbose || got->require_token || got->ready_fd);
+  EXPECT_FALSE(got->daemon || got->verbose || got->require_token || got->ready_fd ||
+               got->base_rewrite);
 }
 
 TEST(OptionsTest, FlagBeatsEnvironmentBeatsDefault) {
@@ -58,6 +59,7 @@ TEST(OptionsTest, EmptyVariableIsNotSet) {
 
 TEST(OptionsTest, SwitchInTheEnvironment) {
   EXPECT_TRUE(parse({}, {{"HPC_PROXY_REQUIRE_TOKEN", "1"}})->require_token);
+  EXPECT_TRUE(parse({}, {{"HPC_PROXY_BASE_REWRITE", "1"}})->base_rewrite);
   EXPECT_FALSE(parse({}, {{"HPC_PROXY_REQUIRE_TOKEN", "off"}})->require_token);
   EXPECT_FALSE(parse({}, {{"HPC_PROXY_REQUIRE_TOKEN", "maybe"}}).has_value());
 }
