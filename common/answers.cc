@@ -13,8 +13,19 @@ namespace hpc {
 namespace {
 
 constexpr std::string_view kStyle =
-    "body{font:16px/1.5 sans-serif;max-width:42em;margin:3em auto;padding:0 1em;color:#222}"
-    "code,pre{background:#f2f2f2;padding:.1em .3em}pre{padding:.8em;overflow:auto}";
+    ":root{color-scheme:light dark;--text:#1d2125;--back:#fff;--soft:#f0f2f4;--line:#d5dae0;"
+    "--link:#0b57a4;--warn:#fff3d1;--edge:#c98a00}"
+    "@media(prefers-color-scheme:dark){:root{--text:#e3e6ea;--back:#15181c;--soft:#23282e;"
+    "--line:#3b424a;--link:#85bcff;--warn:#3a2e0a;--edge:#d9a521}}"
+    "body{font:16px/1.5 system-ui,sans-serif;max-width:44em;margin:0 auto;padding:2em 1em;"
+    "color:var(--text);background:var(--back);overflow-wrap:anywhere}"
+    "h1{font-size:1.5em;line-height:1.25}a{color:var(--link)}small{opacity:.8}"
+    "code,pre{background:var(--soft);padding:.1em .35em;border-radius:4px}"
+    "pre{padding:.7em;overflow:auto}ul{padding-left:1.3em}"
+    "table{border-collapse:collapse;width:100%}"
+    "th,td{text-align:left;vertical-align:top;padding:.4em .8em .4em 0;"
+    "border-bottom:1px solid var(--line)}"
+    ".warning{background:var(--warn);border-left:4px solid var(--edge);padding:.6em .8em}";
 
 // Nothing but our own style runs or loads, whatever might slip into a page.
 std::string content_security_policy() {
@@ -77,7 +88,9 @@ LocalAnswer html_answer(int status, std::string_view title, std::string_view htm
                    {"Referrer-Policy", "no-referrer"},
                    {"Cache-Control", "no-store"}};
   auto& body = answer.body;
-  body = "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">";
+  body =
+      "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
+      "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">";
   if (refreshes) {
     body += "<meta http-equiv=\"refresh\" content=\"" + std::to_string(kRetrySeconds) + "\">";
   }
@@ -100,7 +113,7 @@ LocalAnswer json_answer(int status, std::string body) {
   return answer;
 }
 
-LocalAnswer problem_answer(int status, std::string_view detail) {
+LocalAnswer problem_answer(int status, std::string_view detail, std::string_view member) {
   rapidjson::StringBuffer buffer;
   rapidjson::Writer<rapidjson::StringBuffer> json(buffer);
   const auto text = [&json](std::string_view value) {
@@ -116,7 +129,9 @@ LocalAnswer problem_answer(int status, std::string_view detail) {
   json.Key("detail");
   text(detail);
   json.EndObject();
-  auto answer = json_answer(status, std::string(buffer.GetString(), buffer.GetSize()) + "\n");
+  std::string body(buffer.GetString(), buffer.GetSize());
+  if (!member.empty()) body.insert(body.size() - 1, "," + std::string(member));
+  auto answer = json_answer(status, body + "\n");
   answer.fields[0].second = "application/problem+json";
   return answer;
 }

@@ -28,7 +28,8 @@ bool is_navigation(const RequestHead& head);
 LocalAnswer html_answer(int status, std::string_view title, std::string_view html,
                         bool refreshes = false);
 LocalAnswer json_answer(int status, std::string body);
-LocalAnswer problem_answer(int status, std::string_view detail);
+/// `member` is one more member of the object, `"name":value`, already JSON; empty for none.
+LocalAnswer problem_answer(int status, std::string_view detail, std::string_view member = {});
 /// The page or the problem, as the asker can use it.
 LocalAnswer error_answer(int status, std::string_view detail, bool navigation);
 /// Sends a request on to the app that it was meant for, with its method and body (root_fallback.h).

@@ -32,6 +32,12 @@ HttpServer::HttpServer(Loop& loop, HttpHandler& handler, HttpServerOptions optio
 
 HttpServer::~HttpServer() = default;
 
+HttpServerStats HttpServer::stats() const {
+  HttpServerStats now = stats_;
+  now.buffered_bytes = budget_.used();
+  return now;
+}
+
 void HttpServer::adopt(std::unique_ptr<Stream> stream, ClientInfo info) {
   ++stats_.connections_accepted;
   const bool stranger = info.peer_is_ours != 1;

@@ -41,6 +41,7 @@ struct HttpServerStats {
   std::uint64_t bytes_to_clients = 0;
   std::size_t open_connections = 0;
   std::size_t unauthenticated_connections = 0;
+  std::size_t buffered_bytes = 0;          // waiting in queues now, against --buffer-memory
   std::size_t open_exchanges = 0;          // forwarded requests being answered
   std::size_t open_websockets = 0;         // upgraded connections
   std::int64_t last_activity_unix_ms = 0;  // last forwarded byte; 0: none yet
@@ -65,7 +66,7 @@ class HttpServer {
   /// left then is cut.
   void drain(std::uint64_t limit_ms, std::function<void()> done);
 
-  const HttpServerStats& stats() const { return stats_; }
+  HttpServerStats stats() const;
 
  private:
   friend class HttpConnection;

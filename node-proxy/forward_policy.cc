@@ -7,10 +7,8 @@
 
 #include "common/edge_fields.h"
 #include "common/own_cookies.h"
-#include "node-proxy/app_pages.h"
 #include "node-proxy/app_target.h"
 #include "node-proxy/base_rewrite.h"
-#include "node-proxy/pages.h"
 #include "node-proxy/rewrite_cookie.h"
 #include "node-proxy/rewrite_location.h"
 #include "node-proxy/rewrite_request.h"
@@ -123,29 +121,40 @@ class AppForwardPolicy final : public ForwardPolicy {
 
   LocalAnswer on_upstream_failed(const Error& error) override {
     const std::string where = app_name(context_.port);
+    const Pages& pages = *context_.pages;
+    const Pages::Asker asker{context_.navigation, context_.home};
     switch (error.code) {
       case Errc::kRefused:
         if (context_.keep_prefix_table != nullptr)
           context_.keep_prefix_table->forget(context_.port);
-        if (context_.port == 0) {
-          return waiting_for_socket_answer(context_.host, context_.warning, context_.navigation);
-        }
-        return waiting_answer(context_.port, context_.host, context_.warning, context_.navigation);
+        if (context_.port == 0) return pages.waiting_for_socket(asker);
+        return pages.waiting(context_.port, asker);
       case Errc::kTimeout:
-        return error_answer(504, where + " does not take connections; look whether it hangs",
-                            context_.navigation);
+        return pages.problem(504, "The app takes no connections",
+                             where +
+                                 " does not take connections; look whether it hangs, and "
+                                 "start it again",
+                             asker);
       case Errc::kForbidden:
-        return error_answer(403, where + ": " + error.detail, context_.navigation);
+        return pages.problem(403, "That is not your app", where + ": " + error.detail, asker);
       case Errc::kUnavailable:
-        return error_answer(503, where + " cannot be reached now; try again", context_.navigation);
+        return pages.problem(503, "The app cannot be reached now",
+                             where + " cannot be reached now; try again", asker);
       default:
-        return error_answer(
-            502, where + " did not answer in HTTP, or died before it answered; look at its log",
-            context_.navigation);
+        return pages.problem(502, "The app did not answer", no_answer(where, error), asker);
     }
   }
 
  private:
+  static std::string no_answer(const std::string& where, const Error& error) {
+    // Only what the parser says is in words for a user, and none of the app's bytes.
+    if (error.detail.starts_with("bad answer")) {
+      return where + " did not answer in HTTP (" + error.detail +
+             "); look whether it speaks https, or no HTTP at all";
+    }
+    return where + " died before it answered, or does not speak HTTP; look at its log";
+  }
+
   /// What others must not say; a token holder may say more than what is written anew.
   bool is_left_out(std::string_view name) const {
     if (equals_ignoring_case(name, "Host") || is_any_of(name, kForwardedFields)) return true;

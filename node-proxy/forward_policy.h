@@ -5,6 +5,7 @@
 
 #include "common/http_handler.h"
 #include "node-proxy/keep_prefix_table.h"
+#include "node-proxy/pages.h"
 
 namespace hpc {
 
@@ -21,8 +22,9 @@ struct ForwardContext {
   bool bare_root = false;       // the app's first page is there
   bool base_rewrite = false;    // links inside pages get the prefix
   std::string last_app_cookie;  // Set-Cookie of ours that goes with the answer; empty: none
-  std::string host;             // of this machine, for pages
-  std::string warning;          // of the walltime, for pages; may be empty
+  std::string home;             // of links on pages of ours (home_link)
+  // What is answered when the app cannot be reached; outlives the policy.
+  const Pages* pages = nullptr;
   // Where to note that the app knows its prefix; outlives the policy. May be nullptr.
   KeepPrefixTable* keep_prefix_table = nullptr;
 };

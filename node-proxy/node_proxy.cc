@@ -6,10 +6,9 @@
 #include "common/answers.h"
 #include "common/hello.h"
 #include "common/port_route.h"
-#include "node-proxy/app_pages.h"
 #include "node-proxy/base_rewrite.h"
 #include "node-proxy/forward_policy.h"
-#include "node-proxy/pages.h"
+#include "node-proxy/metrics.h"
 #include "node-proxy/process.h"
 
 namespace hpc {
@@ -38,20 +37,17 @@ LocalAnswer only_get() {
   return answer;
 }
 
-std::string warning_text(const NodeProxyState& state) {
-  if (!state.walltime_warning) return {};
-  std::string text = "The job reaches its time limit soon.";
-  if (state.record.job_end) text += " It ends at " + *state.record.job_end + ".";
-  return text;
-}
+/// Whoever watches (a manager that keeps channels warm, a monitor) is not whoever works.
+bool only_watches(std::string_view path) { return path == "/status" || path == "/metrics"; }
 
 }  // namespace
 
 NodeProxy::NodeProxy(const NodeProxyState& state, const Access& access, UpstreamPool& pool,
-                     const Clock& clock, Log& log, Stats stats, SetApp set_app)
+                     PortSource& ports, const Clock& clock, Log& log, Stats stats, SetApp set_app)
     : state_(state),
       access_(access),
       pool_(pool),
+      pages_(state, ports),
       clock_(clock),
       log_(log),
       stats_(std::move(stats)),
@@ -82,8 +78,7 @@ Decision NodeProxy::on_request(const RequestHead& head, ClientInfo& client) {
   }
   client.authenticated = true;
   if (path == kSetAppPath) return set_app(head, client, verdict == Access::Verdict::kTokenHolder);
-  // Whoever watches (a manager that keeps channels warm) is not whoever works.
-  if (path != "/status") note_use();
+  if (!only_watches(path)) note_use();
   auto decision = route(head, client, verdict == Access::Verdict::kTokenHolder);
   log_request(head, decision);
   return decision;
@@ -103,11 +98,19 @@ Decision NodeProxy::route(const RequestHead& head, ClientInfo& client, bool toke
     return forward(meant, client, token_holder);
   }
   if (path_of(head.target) == "/healthz" && is_read(head)) return healthy();
-  if (path_of(head.target) == "/status") {
+  if (const auto text = own_text(head)) {
     if (!is_read(head)) return only_get();
-    return json_answer(200, status_json(state_, stats_(), unix_ms()));
+    return *text;
   }
   return forward(head, client, token_holder);
+}
+
+std::optional<LocalAnswer> NodeProxy::own_text(const RequestHead& head) const {
+  const std::string_view path = path_of(head.target);
+  if (path == "/status") return json_answer(200, status_json(state_, stats_(), unix_ms()));
+  if (path == "/metrics") return metrics_answer(state_, stats_(), unix_ms());
+  if (path == "/ports") return pages_.ports(wants_html(head));
+  return std::nullopt;
 }
 
 Decision NodeProxy::forward(const RequestHead& head, const ClientInfo& client, bool token_holder) {
@@ -115,30 +118,40 @@ Decision NodeProxy::forward(const RequestHead& head, const ClientInfo& client, b
     return forward_to({route->port, {}}, *route, head, client, token_holder);
   }
   const auto route = parse_app_route(head.target);
+  const auto asker = [&](std::string_view prefix) {
+    return Pages::Asker{
+        is_navigation(head),
+        home_link(path_of(head.target), prefix, external_prefix(head, token_holder, prefix))};
+  };
   if (!route) {
-    return error_answer(404, "there is nothing here; apps are under /port/N/, as in /port/5500/",
-                        is_navigation(head));
+    return pages_.problem(404, "There is nothing here",
+                          "there is nothing here; apps are under /port/N/, as in /port/5500/",
+                          asker(""));
   }
-  if (!state_.record.app) return no_app_answer(is_navigation(head));
+  if (!state_.record.app) return pages_.no_app(asker(route->prefix));
   const auto target = parse_app_target(state_.record.app->target);
-  if (!target) return no_app_answer(is_navigation(head));
+  if (!target) return pages_.no_app(asker(route->prefix));
   return forward_to(*target, *route, head, client, token_holder);
 }
 
 Decision NodeProxy::forward_to(const AppTarget& target, const PortRoute& route,
                                const RequestHead& head, const ClientInfo& client,
                                bool token_holder) {
-  const bool navigation = is_navigation(head);
   const std::string prefix = external_prefix(head, token_holder, route.prefix);
+  const Pages::Asker asker{is_navigation(head),
+                           home_link(path_of(head.target), route.prefix, prefix)};
   if (target.port == state_.record.port) {
-    return error_answer(403, "port " + std::to_string(target.port) + " is hpc-proxy itself",
-                        navigation);
+    return pages_.problem(403, "That is hpc-proxy itself",
+                          "port " + std::to_string(target.port) +
+                              " is hpc-proxy itself; an app has a port of its own",
+                          asker);
   }
   if (target.port != 0 && !state_.allow_ports.contains(target.port)) {
-    return error_answer(403,
-                        "port " + std::to_string(target.port) +
-                            " is not one of the ports that --allow-ports lets through",
-                        navigation);
+    return pages_.problem(403, "This port is not let through",
+                          "port " + std::to_string(target.port) +
+                              " is not one of the ports that --allow-ports lets through; start "
+                              "the app on another one",
+                          asker);
   }
   std::string rest(route.rest);
   const bool bare_root = keep_prefix_table_.is_bare(target.port, prefix);
@@ -154,7 +167,7 @@ Decision NodeProxy::forward_to(const AppTarget& target, const PortRoute& route,
   ForwardContext context;
   context.port = target.port;
   context.token_holder = token_holder;
-  context.navigation = navigation;
+  context.navigation = asker.navigation;
   context.peer_address = client.peer_address;
   context.prefix = prefix;
   context.target = prefix + rest;
@@ -163,11 +176,11 @@ Decision NodeProxy::forward_to(const AppTarget& target, const PortRoute& route,
   context.bare_root = bare_root;
   context.base_rewrite = asks_for_base_rewrite(head, state_.base_rewrite);
   context.keep_prefix_table = &keep_prefix_table_;
-  if (navigation && state_.root_fallback && !behind_manager(head, token_holder)) {
+  if (asker.navigation && state_.root_fallback && !behind_manager(head, token_holder)) {
     context.last_app_cookie = last_app_set_cookie(state_.record.port, route.prefix);
   }
-  context.host = state_.record.host;
-  context.warning = warning_text(state_);
+  context.home = asker.home;
+  context.pages = &pages_;
   return Forward{&pool_, connector_key(target), context.keep_prefix ? context.target : rest,
                  make_forward_policy(head, std::move(context))};
 }

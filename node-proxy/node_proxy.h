@@ -7,27 +7,17 @@
 #include "common/clock.h"
 #include "common/http_handler.h"
 #include "common/http_server.h"
-#include "common/job_record.h"
 #include "common/log.h"
 #include "common/port_route.h"
 #include "common/root_fallback.h"
 #include "node-proxy/access.h"
 #include "node-proxy/app_target.h"
 #include "node-proxy/keep_prefix_table.h"
-#include "node-proxy/port_set.h"
+#include "node-proxy/node_proxy_state.h"
+#include "node-proxy/pages.h"
+#include "node-proxy/port_list.h"
 
 namespace hpc {
-
-/// What does not change while it runs, and the record, which may learn the job's end later.
-struct NodeProxyState {
-  JobRecord record;
-  std::string url_template;
-  PortSet allow_ports;
-  bool root_fallback = true;
-  std::int64_t started_unix_ms = 0;
-  bool walltime_warning = false;  // SIGUSR1 came
-  bool base_rewrite = false;      // --base-rewrite
-};
 
 /// hpc-proxy's side of the engine: the routes of contract 1.3. Everything but /healthz and the
 /// hello is decided by Access first.
@@ -41,7 +31,7 @@ class NodeProxy final : public HttpHandler {
   using Stats = std::function<HttpServerStats()>;
   using SetApp = std::function<Status(JobRecord::App app)>;
   NodeProxy(const NodeProxyState& state, const Access& access, UpstreamPool& pool,
-            const Clock& clock, Log& log, Stats stats, SetApp set_app);
+            PortSource& ports, const Clock& clock, Log& log, Stats stats, SetApp set_app);
 
   Decision on_request(const RequestHead& head, ClientInfo& client) override;
   LocalAnswer on_refusal(int status, std::string_view detail) override;
@@ -57,6 +47,8 @@ class NodeProxy final : public HttpHandler {
   Decision forward(const RequestHead& head, const ClientInfo& client, bool token_holder);
   Decision forward_to(const AppTarget& target, const PortRoute& route, const RequestHead& head,
                       const ClientInfo& client, bool token_holder);
+  /// /status, /metrics and /ports.
+  std::optional<LocalAnswer> own_text(const RequestHead& head) const;
   LocalAnswer set_app(const RequestHead& head, ClientInfo& client, bool token_holder);
   LocalAnswer hello(const RequestHead& head) const;
   void log_request(const RequestHead& head, const Decision& decision);
@@ -64,6 +56,7 @@ class NodeProxy final : public HttpHandler {
   const NodeProxyState& state_;
   const Access& access_;
   UpstreamPool& pool_;
+  Pages pages_;
   const Clock& clock_;
   Log& log_;
   Stats stats_;

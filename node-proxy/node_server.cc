@@ -97,8 +97,9 @@ NodeServer::NodeServer(Loop& loop, const Options& options, const RecordDir& dir,
       access_(state_.record.token, options.require_token, geteuid(), *owner_),
       connector_(loop, *target_owner_, connector_rules(options)),
       pool_(loop, connector_),
+      ports_(loop, geteuid()),
       handler_(std::make_unique<NodeProxy>(
-          state_, access_, pool_, loop, log, [this] { return server_->stats(); },
+          state_, access_, pool_, ports_, loop, log, [this] { return server_->stats(); },
           [this](auto app) { return set_app(std::move(app)); })),
       server_(std::make_unique<HttpServer>(loop, *handler_, server_options(options, *owner_))),
       idle_timer_(loop, [this] { watch_idle(); }) {}
@@ -117,6 +118,7 @@ Status NodeServer::listen() {
   if (!listeners) return tl::unexpected<Error>(listeners.error());
   listeners_ = std::move(*listeners);
   state_.record.port = listeners_.port;
+  ports_.leave_out(listeners_.port);
   return {};
 }
 

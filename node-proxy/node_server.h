@@ -16,6 +16,7 @@
 #include "node-proxy/listeners.h"
 #include "node-proxy/node_proxy.h"
 #include "node-proxy/options.h"
+#include "node-proxy/port_list.h"
 #include "node-proxy/record_dir.h"
 
 namespace hpc {
@@ -60,6 +61,7 @@ class NodeServer {
   Access access_;
   AppConnector connector_;
   UpstreamPool pool_;
+  PortList ports_;
   std::unique_ptr<NodeProxy> handler_;
   std::unique_ptr<HttpServer> server_;
   Listeners listeners_;

@@ -17,7 +17,7 @@
 #include "node-proxy/app_target.h"
 #include "node-proxy/loopback_client.h"
 #include "node-proxy/process.h"
-#include "node-proxy/serve.h"
+#include "node-proxy/url_template.h"
 
 namespace hpc {
 
@@ -135,11 +135,6 @@ Status print_url(const Options& options, const Environment& environment) {
   return {};
 }
 
-std::string vscode_template(std::string url_template) {
-  const std::size_t at = url_template.find("{port}");
-  return url_template.replace(at, std::strlen("{port}"), "{{port}}");
-}
-
 Status print_env(const Options& options, const Environment& environment) {
   const auto running = find_running(options, environment);
   if (!running) return tl::unexpected<Error>(running.error());
@@ -242,14 +237,6 @@ std::optional<StoredRecord> choose_record(std::vector<StoredRecord> live,
     return parse_rfc3339(a.record.started_at) > parse_rfc3339(b.record.started_at);
   };
   return *std::min_element(live.begin(), live.end(), better);
-}
-
-std::string fill_url(std::string url_template, const std::string& port) {
-  const std::size_t at = url_template.find("{port}");
-  if (at != std::string::npos) url_template.replace(at, std::strlen("{port}"), port);
-  // `hpc-manager connect` listens there unless it is told otherwise.
-  if (url_template.starts_with('/')) url_template.insert(0, "http://127.0.0.1:9000");
-  return url_template;
 }
 
 std::string env_lines(std::uint16_t port, const std::string& url_template) {

@@ -15,9 +15,6 @@ int run_verb(const Options& options, const Environment& environment);
 std::optional<StoredRecord> choose_record(std::vector<StoredRecord> live,
                                           const std::string& job_id);
 
-/// The template with the port in it; a bare path becomes a URL of the manager's default address.
-std::string fill_url(std::string url_template, const std::string& port);
-
 /// The lines of `env`, for eval in a POSIX shell.
 std::string env_lines(std::uint16_t port, const std::string& url_template);
 

@@ -10,6 +10,7 @@
 #include "common/loop.h"
 #include "node-proxy/app_connector.h"
 #include "node-proxy/node_proxy.h"
+#include "tests/support/fake_ports.h"
 
 namespace hpc {
 
@@ -72,7 +73,7 @@ class NodeProxyTest : public testing::Test {
   void rebuild(bool require_token) {
     access = std::make_unique<Access>(kToken, require_token, 20001U, owner);
     proxy = std::make_unique<NodeProxy>(
-        state, *access, pool, loop, log, [this] { return stats; },
+        state, *access, pool, ports, loop, log, [this] { return stats; },
         [this](JobRecord::App app) {
           state.record.app = std::move(app);
           return set_app_result;
@@ -120,6 +121,7 @@ class NodeProxyTest : public testing::Test {
   std::unique_ptr<TargetOwner> target_owner = make_target_owner(make_system_lookup());
   AppConnector connector;
   UpstreamPool pool;
+  FakePorts ports;
   std::string logged;
   Log log;
   NodeProxyState state;

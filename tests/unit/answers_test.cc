@@ -36,6 +36,16 @@ TEST(AnswersTest, ProblemsAreWellFormedJson) {
             "\"detail\":\"a \\\"quoted\\\" \\n detail\"}\n");
   EXPECT_EQ(field_of(problem, "Content-Type"), "application/problem+json");
   EXPECT_EQ(field_of(problem, "X-Content-Type-Options"), "nosniff");
+  EXPECT_EQ(problem_answer(404, "x", "\"listening\":[]").body,
+            "{\"type\":\"about:blank\",\"title\":\"Not Found\",\"status\":404,"
+            "\"detail\":\"x\",\"listening\":[]}\n");
+}
+
+TEST(AnswersTest, PagesFollowTheReadersColours) {
+  const auto page = html_answer(200, "T", "");
+  EXPECT_NE(page.body.find("color-scheme:light dark"), std::string::npos);
+  EXPECT_NE(page.body.find("prefers-color-scheme:dark"), std::string::npos);
+  EXPECT_NE(page.body.find("name=\"viewport\""), std::string::npos) << "for narrow screens";
 }
 
 TEST(AnswersTest, NavigationsAreTold) {

@@ -4,6 +4,7 @@
 #include "common/loop.h"
 #include "node-proxy/app_connector.h"
 #include "node-proxy/node_proxy.h"
+#include "tests/support/fake_ports.h"
 
 namespace hpc {
 namespace {
@@ -70,6 +71,7 @@ class AppRoutesTest : public testing::Test {
   std::unique_ptr<TargetOwner> target_owner = make_target_owner(make_system_lookup());
   AppConnector connector{loop, *target_owner, {20001U, {}, 1000}};
   UpstreamPool pool{loop, connector};
+  FakePorts ports;
   Log log{LogLevel::kError, LogFormat::kText, [](std::string_view) {}};
   NodeProxyState state;
   Access access{kToken, false, 20001U, owner};
@@ -77,6 +79,7 @@ class AppRoutesTest : public testing::Test {
   NodeProxy proxy{state,
                   access,
                   pool,
+                  ports,
                   loop,
                   log,
                   [] { return HttpServerStats{}; },

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/support/fake_ports.h"
+
 namespace hpc {
 namespace {
 
@@ -16,14 +18,23 @@ RequestHead request() {
 
 class ForwardPolicyTest : public testing::Test {
  protected:
-  static std::unique_ptr<ForwardPolicy> policy(bool navigation = false) {
+  ForwardPolicyTest() {
+    state.record.host = "node<07>";
+    state.allow_ports = *PortSet::parse("1024-65535");
+    ports.add(5501, "node");
+  }
+  std::unique_ptr<ForwardPolicy> policy(bool navigation = false) {
     ForwardContext context;
     context.port = 5500;
     context.prefix = "/port/5500";
-    context.host = "node<07>";
+    context.home = "../../";
+    context.pages = &pages;
     context.navigation = navigation;
     return make_forward_policy(request(), context);
   }
+  NodeProxyState state;
+  FakePorts ports;
+  Pages pages{state, ports};
 };
 
 TEST_F(ForwardPolicyTest, DangerousFieldsOfAnswersAreDropped) {
@@ -75,6 +86,22 @@ TEST_F(ForwardPolicyTest, WaitingPageGoesOnByItself) {
   EXPECT_NE(answer.body.find("http-equiv=\"refresh\""), std::string::npos);
   EXPECT_NE(answer.body.find("node&lt;07&gt;"), std::string::npos);
   EXPECT_EQ(answer.body.find("node<07>"), std::string::npos);
+}
+
+TEST_F(ForwardPolicyTest, FailuresSayWhyAndWhatToDo) {
+  const auto text = [&](Errc code, const char* detail) {
+    return policy(true)->on_upstream_failed({code, "upstream", detail}).body;
+  };
+  const auto says = [](const std::string& page, const char* words) {
+    return page.find(words) != std::string::npos;
+  };
+  EXPECT_TRUE(says(text(Errc::kTimeout, ""), "The app on port 5500 does not take connections"));
+  EXPECT_TRUE(says(text(Errc::kNetwork, "bad answer: two lengths"), "(bad answer: two lengths)"));
+  EXPECT_TRUE(says(text(Errc::kNetwork, "closed"), "died before it answered"));
+  const auto foreign = text(Errc::kForbidden, "it belongs to another user");
+  EXPECT_TRUE(says(foreign, "That is not your app"));
+  EXPECT_TRUE(says(foreign, "port 5500: it belongs to another user"));
+  EXPECT_TRUE(says(foreign, "port/5501/")) << "what to open instead";
 }
 
 TEST_F(ForwardPolicyTest, ProgramsGetProblemJson) {

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <map>
 
+#include "node-proxy/url_template.h"
 #include "node-proxy/verbs.h"
 
 namespace hpc {

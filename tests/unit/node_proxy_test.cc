@@ -49,6 +49,54 @@ TEST_F(NodeProxyTest, StrangerGetsTheSameAnswerEverywhere) {
   EXPECT_FALSE(client.authenticated);
 }
 
+TEST_F(NodeProxyTest, StrangersAndOtherSitesLearnNothingOfPorts) {
+  ports.add(5501, "node");
+  EXPECT_EQ(status(request("/ports", {{"Sec-Fetch-Site", "cross-site"}})), 403);
+  owner.ours = false;
+  client = loopback_client();
+  for (const char* target : {"/ports", "/metrics", "/port/22/", "/nothing"}) {
+    EXPECT_EQ(local(request(target)).body.find("5501"), std::string::npos) << target;
+  }
+  EXPECT_EQ(ports.asked, 0);
+}
+
+TEST_F(NodeProxyTest, OwnTextsAreRead) {
+  ports.add(5501, "node");
+  const auto page = local(request("/ports?x", {{"Accept", "text/html"}}));
+  EXPECT_NE(page.body.find("<a href=\"port/5501/\">5501</a>"), std::string::npos);
+  EXPECT_EQ(local(request("/ports")).body.front(), '{');
+  EXPECT_EQ(local(request("/ports", {}, "HEAD")).status, 200);
+  EXPECT_NE(local(request("/metrics")).body.find("hpc_proxy_requests_total"), std::string::npos);
+  EXPECT_EQ(status(request("/ports", {}, "POST")), 405);
+  EXPECT_EQ(status(request("/metrics", {}, "POST")), 405);
+  for (const char* target : {"/ports/", "/Ports", "//ports", "/metrics/", "/portsx"}) {
+    EXPECT_EQ(status(request(target)), 404) << target;
+  }
+}
+
+TEST_F(NodeProxyTest, ProblemsListThePortsThatDoListen) {
+  ports.add(5501, "node");
+  const FieldPairs navigation = {{"Accept", "text/html"}};
+  const auto has_link = [&](const char* target, const std::string& link) {
+    return local(request(target, navigation)).body.find("\"" + link + "\"") != std::string::npos;
+  };
+  EXPECT_TRUE(has_link("/", "ports") && has_link("/", "port/5501/"));
+  EXPECT_TRUE(has_link("/a/b?c/d", "../port/5501/"));
+  EXPECT_TRUE(has_link("/port/22/x", "../../port/5501/"));
+  EXPECT_TRUE(has_link("/port/41234/", "../../ports"));
+  EXPECT_TRUE(has_link("/app/x/y", "../../port/5501/"));
+  EXPECT_NE(local(request("/port/22/")).body.find("\"listening\":[{\"port\":5501"),
+            std::string::npos);
+}
+
+TEST_F(NodeProxyTest, PagesOfAnAppBehindAnOuterPrefixFindHome) {
+  ports.add(5501, "node");
+  const auto page = local(request("/app/x", {{"Accept", "text/html"},
+                                             {"X-HPC-Proxy-Token", kToken},
+                                             {"X-Forwarded-Prefix", "/user/u/c/i"}}));
+  EXPECT_NE(page.body.find("\"/user/u/c/i/port/5501/\""), std::string::npos);
+}
+
 TEST_F(NodeProxyTest, TokenLetsInFromAnywhere) {
   owner.ours = false;
   client.loopback = false;
@@ -62,9 +110,11 @@ TEST_F(NodeProxyTest, AskingForTheStatusIsNotUse) {
     std::uint64_t now = 1000;
   } clock;
   NodeProxy watched(
-      state, *access, pool, clock, log, [this] { return stats; }, [](auto) { return Status(); });
+      state, *access, pool, ports, clock, log, [this] { return stats; },
+      [](auto) { return Status(); });
   clock.now = 5000;
   watched.on_request(request("/status"), client);
+  watched.on_request(request("/metrics"), client);
   EXPECT_EQ(watched.last_request_ms(), 1000U) << "monitoring would keep --idle-exit away";
   watched.on_request(request("/port/5500/"), client);
   EXPECT_EQ(watched.last_request_ms(), 5000U);
@@ -129,8 +179,8 @@ TEST_F(NodeProxyTest, RefusesPortsThatAreNotToBeReached) {
 }
 
 TEST_F(NodeProxyTest, WhatIsNoRouteIs404) {
-  for (const char* target : {"/", "/port/", "/port/05500/", "/ports", "/metrics", "*",
-                             "//port/5500/", "/status/", "/.hpc-proxy/", "/healthz/"}) {
+  for (const char* target : {"/", "/port/", "/port/05500/", "*", "//port/5500/", "/status/",
+                             "/.hpc-proxy/", "/healthz/"}) {
     EXPECT_EQ(status(request(target)), 404) << target;
   }
 }
@@ -331,7 +381,7 @@ TEST_F(NodeProxyTest, StatusTellsWhatTheContractNames) {
   EXPECT_EQ(refused.find("DELETE"), std::string::npos);
 }
 
-TEST(PagesTest, NavigationIsWhatABrowserSaysItIs) {
+TEST(AnswerTest, NavigationIsWhatABrowserSaysItIs) {
   EXPECT_TRUE(is_navigation(request("/", {{"Sec-Fetch-Mode", "navigate"}})));
   EXPECT_TRUE(is_navigation(request("/", {{"Accept", "text/html,*/*"}})));
   EXPECT_FALSE(is_navigation(request("/", {{"Sec-Fetch-Mode", "cors"}, {"Accept", "text/html"}})));
@@ -339,7 +389,7 @@ TEST(PagesTest, NavigationIsWhatABrowserSaysItIs) {
   EXPECT_FALSE(is_navigation(request("/", {{"Accept", "text/html"}}, "PUT")));
 }
 
-TEST(PagesTest, HtmlIsEscapedAndLockedDown) {
+TEST(AnswerTest, HtmlIsEscapedAndLockedDown) {
   EXPECT_EQ(escape_html("<a href='x'>\"&"), "&lt;a href=&#39;x&#39;&gt;&quot;&amp;");
   const auto page = error_answer(502, "<script>", true);
   EXPECT_EQ(page.body.find("<script>"), std::string::npos);
