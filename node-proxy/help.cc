@@ -3,6 +3,7 @@
 
 #include "node-proxy/option_table.h"
 #include "node-proxy/options.h"
+#include "node-proxy/verb_help.h"
 
 namespace hpc {
 
@@ -16,12 +17,15 @@ constexpr std::string_view kIntroduction =
 Usage:
   hpc-proxy [serve] [OPTION]...    listen, write ~/.hpc-proxy/port, forward /port/N/ to port N
   hpc-proxy status                 what the running one does
+  hpc-proxy ports                  your listening ports, with programs and URLs
   hpc-proxy url PORT               the URL of an app
   hpc-proxy env                    lines for eval: HPC_PROXY_PORT, HPC_PROXY_URL_TEMPLATE,
                                    VSCODE_PROXY_URI
   hpc-proxy wait [PORT]            wait until it runs (and an app listens on PORT)
   hpc-proxy app TARGET             show this app under /app/: a port, or unix:/PATH
   hpc-proxy stop                   end it, running requests first
+
+`hpc-proxy COMMAND --help` tells more of each.
 
 )help";
 
@@ -43,6 +47,8 @@ On a machine that others use too, do not forward a local port to it with ssh -L:
 could use it. Run `hpc-manager connect`, or forward a Unix socket.
 )help";
 
+constexpr std::string_view kHelpRow = "  -h, --help               this text\n";
+
 void append_row(std::string& out, const OptionRow& row) {
   std::string left = std::string("  --") + row.name;
   if (row.metavar[0] != '\0') left.append(" ").append(row.metavar);
@@ -56,9 +62,33 @@ void append_row(std::string& out, const OptionRow& row) {
   out.append("]\n");
 }
 
+std::string verb_help(const VerbText& text) {
+  std::string out = "Usage: hpc-proxy " + std::string(text.usage) + "\n\n";
+  out.append(text.what).append("\nOptions:\n");
+  for (const OptionRow& row : option_table()) {
+    if (verb_takes(text.verb, row.name)) append_row(out, row);
+  }
+  out.append(kHelpRow).append("\nExamples:\n").append(text.examples);
+  out.append("\nExit codes: ").append(text.exits).append(", 1 other failure.\n");
+  return out;
+}
+
 }  // namespace
 
-std::string help_text() {
+bool verb_takes(std::string_view verb, std::string_view option) {
+  for (const VerbText& text : verb_texts()) {
+    if (text.verb != verb) continue;
+    const std::string all = " " + std::string(text.options) + " ";
+    return all.find(" " + std::string(option) + " ") != std::string::npos;
+  }
+  return false;
+}
+
+std::string help_text(std::string_view verb) {
+  const auto texts = verb_texts();
+  const auto text = std::find_if(texts.begin(), texts.end(),
+                                 [verb](const VerbText& one) { return one.verb == verb; });
+  if (text != texts.end()) return verb_help(*text);
   std::string out(kIntroduction);
   out.append("Options of serve:\n");
   for (const OptionRow& row : option_table()) {

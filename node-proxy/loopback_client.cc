@@ -13,6 +13,7 @@
 #include "common/clock.h"
 #include "common/hello.h"
 #include "common/http_parser.h"
+#include "common/target_owner.h"
 #include "common/tcp_stream.h"
 #include "node-proxy/access.h"
 #include "node-proxy/record_dir.h"
@@ -23,7 +24,8 @@ namespace {
 
 // Over loopback an answer takes a millisecond; a busy node may need more, a person not wait longer.
 constexpr int kStepMs = 3000;
-constexpr std::size_t kBodyBytesMax = std::size_t{64} * 1024;
+// /ports with the most ports and a long template.
+constexpr std::size_t kBodyBytesMax = std::size_t{512} * 1024;
 
 Error network(const char* step) {
   return {Errc::kNetwork, "hpc-proxy", std::string(step) + ": " + std::strerror(errno)};
@@ -83,6 +85,13 @@ std::string read_member(const std::string& body, const char* name) {
   if (json.HasParseError() || !json.IsObject()) return {};
   if (!json.HasMember(name) || !json[name].IsString()) return {};
   return {json[name].GetString(), json[name].GetStringLength()};
+}
+
+SocketAddress local_end(int fd) {
+  sockaddr_storage address{};
+  socklen_t size = sizeof address;
+  getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size);
+  return socket_address(address);
 }
 
 class Answer final : public HttpParser::Listener {
@@ -170,8 +179,24 @@ Status post_with_token(const JobRecord& record, const std::string& target,
   return {};
 }
 
-bool something_listens(std::uint16_t port) {
-  return connect_to("127.0.0.1", port).has_value() || connect_to("::1", port).has_value();
+Status look_for_listener(std::uint16_t port, bool anybody) {
+  const auto owner = make_target_owner(make_system_lookup());
+  bool foreign = false;
+  for (const char* address : {"127.0.0.1", "::1"}) {
+    const auto fd = connect_to(address, port);
+    if (!fd) continue;
+    if (anybody) return {};
+    const auto verdict = owner->owner_of({address, port}, local_end(fd->get()), geteuid());
+    if (verdict && *verdict == TargetVerdict::kOurs) return {};
+    foreign = foreign || !verdict || *verdict == TargetVerdict::kForeign;
+  }
+  if (!foreign) {
+    return fail(Errc::kRefused, "hpc-proxy",
+                "nothing listens on port " + std::to_string(port) + " yet");
+  }
+  return fail(
+      Errc::kForbidden, "hpc-proxy",
+      "port " + std::to_string(port) + " belongs to another user; start your app on another port");
 }
 
 }  // namespace hpc

@@ -18,7 +18,9 @@ int main(int argc, char** argv) {
   }
   switch (options->verb) {
     case hpc::Verb::kHelp:
-      std::fputs(hpc::help_text().c_str(), stdout);
+      std::fputs(
+          hpc::help_text(options->arguments.empty() ? "" : options->arguments.front()).c_str(),
+          stdout);
       return 0;
     case hpc::Verb::kVersion:
       std::printf("hpc-proxy %s\n", hpc::kProgramVersion);

@@ -2,7 +2,9 @@
 
 #include <getopt.h>
 
+#include <algorithm>
 #include <cstdlib>
+#include <iterator>
 #include <string>
 
 #include "node-proxy/option_table.h"
@@ -22,9 +24,9 @@ struct VerbName {
   std::size_t arguments_max;
 };
 constexpr VerbName kVerbs[] = {
-    {"serve", Verb::kServe, 0, 0}, {"status", Verb::kStatus, 0, 0}, {"url", Verb::kUrl, 1, 1},
-    {"env", Verb::kEnv, 0, 0},     {"wait", Verb::kWait, 0, 1},     {"stop", Verb::kStop, 0, 0},
-    {"app", Verb::kApp, 1, 1},
+    {"serve", Verb::kServe, 0, 0}, {"status", Verb::kStatus, 0, 0}, {"ports", Verb::kPorts, 0, 0},
+    {"url", Verb::kUrl, 1, 1},     {"env", Verb::kEnv, 0, 0},       {"wait", Verb::kWait, 0, 1},
+    {"stop", Verb::kStop, 0, 0},   {"app", Verb::kApp, 1, 1},
 };
 
 /// What the command line says, before anything is looked at: option and value by table row.
@@ -90,6 +92,7 @@ Result<RawLine> split_line(std::span<const std::string> arguments) {
 Status choose_verb(const RawLine& line, Options& options) {
   if (line.help || line.version) {
     options.verb = line.help ? Verb::kHelp : Verb::kVersion;
+    if (!line.words.empty()) options.arguments = {line.words.front()};
     return {};
   }
   if (line.words.empty()) return {};
@@ -100,7 +103,8 @@ Status choose_verb(const RawLine& line, Options& options) {
     const std::size_t count = options.arguments.size();
     if (count < known.arguments_min) {
       return usage(std::string(known.name) + " needs a port, as in: hpc-proxy " +
-                   std::string(known.name) + " 5500");
+                   std::string(known.name) + " 5500; see hpc-proxy " + std::string(known.name) +
+                   " --help");
     }
     if (count > known.arguments_max) {
       return usage("'" + options.arguments.back() + "' is one word too many for " +
@@ -112,7 +116,10 @@ Status choose_verb(const RawLine& line, Options& options) {
 }
 
 bool applies(const OptionRow& row, Verb verb) {
-  return verb == Verb::kServe ? row.for_serve : row.for_verbs;
+  if (verb == Verb::kServe) return row.for_serve;
+  const auto* const known = std::find_if(std::begin(kVerbs), std::end(kVerbs),
+                                         [verb](const VerbName& v) { return v.verb == verb; });
+  return known != std::end(kVerbs) && verb_takes(known->name, row.name);
 }
 
 Status apply_row(const OptionRow& row, const std::optional<std::string>& flag,

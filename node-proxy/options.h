@@ -14,13 +14,24 @@
 
 namespace hpc {
 
-enum class Verb : std::uint8_t { kServe, kStatus, kUrl, kEnv, kWait, kStop, kApp, kHelp, kVersion };
+enum class Verb : std::uint8_t {
+  kServe,
+  kStatus,
+  kPorts,
+  kUrl,
+  kEnv,
+  kWait,
+  kStop,
+  kApp,
+  kHelp,
+  kVersion
+};
 
 /// What the command line and the environment ask for. Milliseconds and bytes, checked for range.
 struct Options {
   Verb verb = Verb::kServe;
-  std::vector<std::string>
-      arguments;  // of the verb: the port of `url`, `wait`; the target of `app`
+  std::vector<std::string> arguments;  // of the verb: the port of `url`, `wait`; the target of
+                                       // `app`; of --help: the verb
 
   PortRange port;         // 0-0: any free one
   std::string host;       // empty: all addresses of both families
@@ -57,8 +68,11 @@ Environment process_environment();
 Result<Options> parse_options(std::span<const std::string> arguments,
                               const Environment& environment);
 
-/// The text of --help, from the table that the parser uses.
-std::string help_text();
+/// The text of --help, from the table that the parser uses; of a command where it is named and has
+/// a text of its own.
+std::string help_text(std::string_view verb = {});
+/// Is --`option` (without the dashes) one of that command's? Not for serve, which takes its own.
+bool verb_takes(std::string_view verb, std::string_view option);
 
 /// The environment's name of an option: "url-template" is HPC_PROXY_URL_TEMPLATE.
 std::string environment_name(std::string_view option);

@@ -11,8 +11,8 @@ namespace hpc {
 namespace {
 
 // A first slice that finds everything on most nodes, and one that nobody notices.
-constexpr std::int64_t kFirstSliceUs = 5000;
-constexpr std::int64_t kSliceUs = 2000;
+constexpr std::int64_t kFirstSliceUs = 3000;
+constexpr std::int64_t kSliceUs = 1000;
 
 /// The address that a socket is bound to, of those over which hpc-proxy reaches it.
 const char* reachable_address(const SocketEnd& bound) {

@@ -16,6 +16,7 @@
 #include "node-proxy/access.h"
 #include "node-proxy/app_target.h"
 #include "node-proxy/loopback_client.h"
+#include "node-proxy/ports_verb.h"
 #include "node-proxy/process.h"
 #include "node-proxy/url_template.h"
 
@@ -150,6 +151,26 @@ Status print_env(const Options& options, const Environment& environment) {
   return {};
 }
 
+Status list_ports(const Options& options, const Environment& environment) {
+  const auto running = find_running(options, environment);
+  if (!running) return tl::unexpected<Error>(running.error());
+  return print_ports(running->record, options);
+}
+
+/// Is there what `wait` waits for? Why not, as an error that may pass.
+Status look_once(const Options& options, const Environment& environment, std::uint16_t port) {
+  const auto running = find_running(options, environment);
+  if (!running) return tl::unexpected<Error>(running.error());
+  if (!check_hello(running->record)) {
+    return fail(Errc::kNotFound, "hpc-proxy", "is not running yet");
+  }
+  if (port == 0) return {};
+  const auto there = look_for_listener(port, options.allow_foreign_ports.contains(port));
+  if (there) return {};
+  // Whoever has the port now may leave it.
+  return fail(Errc::kRefused, there.error().where, there.error().detail);
+}
+
 Status wait_until(const Options& options, const Environment& environment) {
   std::uint16_t port = 0;
   if (!options.arguments.empty()) {
@@ -159,16 +180,12 @@ Status wait_until(const Options& options, const Environment& environment) {
   }
   const std::int64_t deadline = monotonic_ms() + static_cast<std::int64_t>(options.timeout_ms);
   while (true) {
-    const auto running = find_running(options, environment);
-    const bool up = running && check_hello(running->record);
-    if (up && (port == 0 || something_listens(port))) return {};
-    if (!running && running.error().code != Errc::kNotFound) {
-      return tl::unexpected<Error>(running.error());
-    }
+    auto there = look_once(options, environment, port);
+    if (there) return {};
+    const Errc why = there.error().code;
+    if (why != Errc::kNotFound && why != Errc::kRefused) return there;
     if (monotonic_ms() >= deadline) {
-      return fail(Errc::kTimeout, "hpc-proxy",
-                  up ? "nothing listens on port " + std::to_string(port) + " yet"
-                     : std::string("is not running yet"));
+      return fail(Errc::kTimeout, there.error().where, there.error().detail);
     }
     pause_ms(kPollMs);
   }
@@ -210,6 +227,8 @@ Status dispatch(const Options& options, const Environment& environment) {
   switch (options.verb) {
     case Verb::kStatus:
       return print_status(options, environment);
+    case Verb::kPorts:
+      return list_ports(options, environment);
     case Verb::kUrl:
       return print_url(options, environment);
     case Verb::kEnv:

@@ -7,8 +7,8 @@
 
 namespace hpc {
 
-/// `status`, `url`, `env`, `wait`, `app`, `stop`: data on stdout, everything else on stderr.
-/// Returns the exit code.
+/// `status`, `ports`, `url`, `env`, `wait`, `app`, `stop`: data on stdout, everything else on
+/// stderr. Returns the exit code.
 int run_verb(const Options& options, const Environment& environment);
 
 /// Of the live records of this host: the one of `job_id` (empty: none), else the newest.

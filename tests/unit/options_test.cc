@@ -174,5 +174,52 @@ TEST(PortSetTest, RangesHaveALimit) {
   EXPECT_FALSE(PortSet::parse(list + ",1").has_value());
 }
 
+TEST(VerbHelpTest, EveryCommandHasOneWithExamples) {
+  for (const char* verb : {"status", "ports", "url", "env", "wait", "app", "stop"}) {
+    const auto got = parse({verb, "--help"});
+    ASSERT_TRUE(got) << verb;
+    EXPECT_EQ(got->verb, Verb::kHelp);
+    const auto text = help_text(got->arguments.front());
+    EXPECT_TRUE(text.starts_with("Usage: hpc-proxy " + std::string(verb))) << text;
+    for (const char* part : {"\nOptions:\n", "  -h, --help", "\nExamples:\n", "\nExit codes: 0 "}) {
+      EXPECT_NE(text.find(part), std::string::npos) << verb << part;
+    }
+    EXPECT_NE(help_text().find("\n  hpc-proxy " + std::string(verb)), std::string::npos) << verb;
+    std::size_t begin = 0;
+    for (auto end = text.find('\n'); end != std::string::npos; end = text.find('\n', begin)) {
+      EXPECT_LE(end - begin, 130U) << text.substr(begin, end - begin);
+      begin = end + 1;
+    }
+  }
+}
+
+TEST(VerbHelpTest, OthersGetTheWholeHelp) {
+  for (const std::vector<std::string>& line :
+       {std::vector<std::string>{"--help"}, {"serve", "-h"}, {"nonsense", "--help"}}) {
+    const auto got = parse(line);
+    ASSERT_TRUE(got);
+    EXPECT_EQ(help_text(got->arguments.empty() ? "" : got->arguments.front()), help_text());
+  }
+}
+
+TEST(VerbHelpTest, CommandTakesWhatItsHelpLists) {
+  EXPECT_TRUE(verb_takes("ports", "json") && verb_takes("wait", "timeout"));
+  EXPECT_FALSE(verb_takes("ports", "jso") || verb_takes("ports", "timeout"));
+  EXPECT_FALSE(verb_takes("serve", "port") || verb_takes("nonsense", "json"));
+  EXPECT_TRUE(parse({"ports", "--json"})->json);
+  EXPECT_EQ(parse({"ports"})->verb, Verb::kPorts);
+  EXPECT_TRUE(
+      parse({"wait", "80", "--allow-foreign-ports", "80"})->allow_foreign_ports.contains(80));
+  for (const std::vector<std::string>& line : {std::vector<std::string>{"stop", "--json"},
+                                               {"status", "--timeout", "3"},
+                                               {"url", "80", "--keep-prefix"},
+                                               {"ports", "--port", "80"},
+                                               {"ports", "80"}}) {
+    const auto got = parse(line);
+    ASSERT_FALSE(got) << line.front();
+    EXPECT_EQ(got.error().code, Errc::kUsage);
+  }
+}
+
 }  // namespace
 }  // namespace hpc

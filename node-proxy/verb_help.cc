@@ -1,0 +1,64 @@
+#include "node-proxy/verb_help.h"
+
+namespace hpc {
+
+namespace {
+
+constexpr VerbText kTexts[] = {
+    {"status", "status [--json]",
+     "Shows what the running hpc-proxy does: version, job and its end, port, requests, open\n"
+     "exchanges and WebSockets, bytes each way, last activity.\n",
+     "json state-dir",
+     "  hpc-proxy status\n"
+     "  hpc-proxy status --json | jq -r .last_activity\n",
+     "0 ok, 3 not running"},
+    {"ports", "ports [--json]",
+     "Lists the TCP ports on which programs of yours listen on this node, where hpc-proxy can\n"
+     "reach them: port, program, process id, for how long it runs, URL. Ports of other users are\n"
+     "never listed. Not to a terminal: one line each, separated by tabs, without a heading.\n",
+     "json state-dir url-template",
+     "  hpc-proxy ports\n"
+     "  hpc-proxy ports | cut -f1                      the numbers only\n"
+     "  hpc-proxy ports --json | jq '.ports[].process'\n",
+     "0 ok, 3 not running"},
+    {"url", "url PORT [--json]",
+     "Prints the URL of the app on PORT: the template of the running hpc-proxy (or of\n"
+     "--url-template) with the port in it. hpc-proxy need not run, and the app neither.\n",
+     "json state-dir url-template",
+     "  hpc-proxy url 5500\n"
+     "  xdg-open \"$(hpc-proxy url 8787)\"\n",
+     "0 ok, 2 not a port"},
+    {"env", "env [--json]",
+     "Prints lines for eval in a shell: HPC_PROXY_PORT, HPC_PROXY_URL_TEMPLATE, and\n"
+     "VSCODE_PROXY_URI, which tells code-server where its forwarded ports are.\n",
+     "json state-dir url-template",
+     "  eval \"$(hpc-proxy env)\"\n"
+     "  hpc-proxy --daemon && eval \"$(hpc-proxy env)\"   in a job script\n",
+     "0 ok, 3 not running"},
+    {"wait", "wait [PORT] [--timeout S]",
+     "Waits until hpc-proxy runs, and with PORT until a program of yours listens there. Somebody\n"
+     "else's program on that port does not count, unless --allow-foreign-ports names the port.\n",
+     "timeout state-dir allow-foreign-ports",
+     "  hpc-proxy wait --timeout 10\n"
+     "  live-server --port=5500 & hpc-proxy wait 5500 && hpc-proxy url 5500\n",
+     "0 it is there, 2 not a port, 5 timed out"},
+    {"app", "app TARGET [--keep-prefix]",
+     "Shows this app under /app/ from now on. TARGET is a port, or unix:/PATH, a socket in a\n"
+     "directory of your own, which nobody else on the node can reach. With --keep-prefix the\n"
+     "manager asks for it under /absapp/: the app is sent the path that the browser sees.\n",
+     "keep-prefix state-dir",
+     "  hpc-proxy app 8080\n"
+     "  code-server --socket ~/.hpc-proxy/ide.sock --auth none &\n"
+     "  hpc-proxy app unix:$HOME/.hpc-proxy/ide.sock\n",
+     "0 ok, 2 no such target, 3 not running"},
+    {"stop", "stop",
+     "Ends the running hpc-proxy: it takes nothing new, finishes running requests for up to 10 s\n"
+     "and removes its files.\n",
+     "state-dir", "  hpc-proxy stop\n", "0 ended, 3 not running, 5 still running after 15 s"},
+};
+
+}  // namespace
+
+std::span<const VerbText> verb_texts() { return kTexts; }
+
+}  // namespace hpc
