@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import re
 import subprocess
 import sys
 import unittest
@@ -90,6 +91,11 @@ def content(path):
         return b""
 
 
+def without_ages(body):
+    """Two answers may lie on both sides of a full second or minute."""
+    return re.sub(r'"age_seconds":\d+|\(in [^)]*\)', "", body)
+
+
 class TwoUsersSameNodeTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -166,9 +172,11 @@ class TwoUsersSameNodeTest(unittest.TestCase):
             self.assertEqual(status, 403)
             self.assertIn("belongs to another user", body)
             # Not a word differs between two owners, so none is about the owner.
-            self.assertEqual(body.replace(str(ALICE_PORT), "N"),
-                             root_body.replace(str(ROOT_PORT), "N"))
-            for secret in ("alice", str(self.records["alice"]["uid"]), "test_app", "python"):
+            self.assertEqual(without_ages(body).replace(str(ALICE_PORT), "N"),
+                             without_ages(root_body).replace(str(ROOT_PORT), "N"))
+            # What it lists are bob's own programs.
+            self.assertNotIn(f"port/{ALICE_PORT}/", body)
+            for secret in ("alice", str(self.records["alice"]["uid"])):
                 self.assertNotIn(secret, body)
         self.assertIn("text/html", alices[0][1]["Content-Type"])
         self.assertEqual(alices[1][1]["Content-Type"], "application/problem+json")

@@ -107,6 +107,17 @@ class PathTest(ConnectTest):
         status, fields, _ = self.manager.get(f"/port/{self.app.port}?q=1")
         self.assertEqual((status, fields["Location"]), (308, f"/port/{self.app.port}/?q=1"))
 
+    def test_ports_of_the_node(self):
+        status, _, body = self.manager.get("/ports", headers={"Accept": "text/html"})
+        self.assertEqual(status, 200)
+        self.assertIn(f'<a href="port/{self.app.port}/">{self.app.port}</a>', body.decode())
+        status, _, body = self.manager.get("/ports", headers={"Accept": "application/json"})
+        self.assertEqual(status, 200)
+        self.assertIn(self.app.port, [port["port"] for port in json.loads(body)["ports"]])
+        status, _, body = self.manager.get("/port/1/", headers={"Accept": "text/html"})
+        self.assertEqual(status, 403)
+        self.assertIn(f'"../../port/{self.app.port}/"', body.decode())
+
     def test_both_families(self):
         if not has_ipv6():
             self.skipTest("no IPv6 on loopback")

@@ -59,7 +59,9 @@ class CommandsTest(harness.TestCase):
 
     def test_wait_for_an_app(self):
         self.start()
-        with socket.create_server(("127.0.0.1", 0)) as listener:
+        with harness.user_sockets():
+            listener = socket.create_server(("127.0.0.1", 0))
+        with listener:
             port = listener.getsockname()[1]
             self.assertEqual(self.run_proxy("wait", port).returncode, 0)
         self.assert_refused(5, port, arguments=("wait", port, "--timeout", "0"))
