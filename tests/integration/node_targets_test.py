@@ -34,7 +34,8 @@ class App:
         self.process, self._log = test.popen(
             ["/usr/bin/python3", "-c", APP, name, address, port], uid)
         line = harness.wait_until(
-            lambda: self.log.splitlines() or self.process.poll(), f"{name} is ready")
+            lambda: ("\n" in self.log and self.log.splitlines()) or self.process.poll(),
+            f"{name} is ready")
         if not isinstance(line, list) or not line[0].startswith("ready"):
             test.skipTest(f"cannot listen on {address}: {self.log}")
         self.port = int(line[0].split()[1])
