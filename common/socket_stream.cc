@@ -156,7 +156,8 @@ class SocketStream::Impl : public std::enable_shared_from_this<SocketStream::Imp
     const bool was_high = queue_.size() > kQueueBytesLow;
     queue_.consume(written);
     flush();
-    if (was_high && queue_.size() <= kQueueBytesLow && listener_ != nullptr) listener_->on_drain();
+    const bool drained = (was_high && queue_.size() <= kQueueBytesLow) || queue_.empty();
+    if (drained && listener_ != nullptr) listener_->on_drain();
     if (queue_.empty() && write_ended_ && !closing_) half_close();
   }
 

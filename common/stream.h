@@ -43,7 +43,7 @@ class Stream {
     virtual void on_data(Bytes bytes) noexcept = 0;  // `bytes` dies when the call returns
     virtual void on_end() noexcept = 0;              // peer is done sending; we may still write
     virtual void on_drain() noexcept = 0;            // queued_bytes() fell to kQueueBytesLow after
-                                                     // having been above it
+                                                     // having been above it, or to 0
     virtual void on_close(const Status& why) noexcept = 0;  // last callback, exactly once
 
    protected:

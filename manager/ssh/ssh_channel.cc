@@ -177,7 +177,7 @@ bool SshChannel::slot_write_turn() noexcept {
     slot_->wake();
   }
   if (queue_.empty()) slot_->want_write(finish_wanted_ && !eof_sent_);
-  if (above_low_ && queue_.size() <= kQueueBytesLow) {
+  if ((above_low_ && queue_.size() <= kQueueBytesLow) || (taken > 0 && queue_.empty())) {
     above_low_ = false;
     if (listener_ != nullptr) listener_->on_drain();
   }
