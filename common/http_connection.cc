@@ -10,8 +10,8 @@ namespace hpc {
 namespace {
 // Enough for a burst of pipelined requests; more only once the answers before them are done.
 constexpr std::size_t kReadAheadMax = std::size_t{64} * 1024;
-// How long a client may take to read our last answer before the connection is cut. Closing at once
-// could destroy that answer on its way (RFC 9112, 9.6).
+// How long we go on reading from a client that has our last answer. Closing at once could destroy
+// that answer on its way (RFC 9112, 9.6). A client that is still taking it has more time.
 constexpr std::uint64_t kLingerMs = 2000;
 }  // namespace
 
@@ -57,6 +57,7 @@ void HttpConnection::drain() {
 
 void HttpConnection::cut(const Error& why) {
   if (relay_) return relay_->abort(why);
+  if (closing_ && stream_->queued_bytes() == 0) return set_deadline(Deadline::kLinger, 0);
   stream_->abort(why);
 }
 
@@ -185,7 +186,8 @@ void HttpConnection::on_exchange_upgraded(std::unique_ptr<Stream> upstream, Byte
   stream_->resume_read(PauseReason::kMessageDone);
   ++server_.stats_.open_websockets;
   relay_ = std::make_unique<Relay>(
-      std::move(stream_), std::move(upstream), [this](const Status&) { server_.remove(this); },
+      std::move(stream_), std::move(upstream), &server_.budget_,
+      [this](const Status&) { server_.remove(this); },
       [this](std::size_t from_client, std::size_t from_target) {
         count_body(from_client, from_target);
       });
@@ -245,6 +247,8 @@ void HttpConnection::close_gently() {
     stream_->resume_read(why);
   }
   stream_->shutdown_write();
+  linger_bytes_ = stream_->queued_bytes();
+  linger_since_ms_ = server_.loop_.now_ms();
   set_deadline(Deadline::kLinger, kLingerMs);
 }
 
@@ -289,10 +293,23 @@ void HttpConnection::on_deadline() {
       if (exchange_ && exchange_->client_is_paused()) {
         return set_deadline(Deadline::kBody, server_.options_.body_timeout_ms);
       }
-      [[fallthrough]];
-    case Deadline::kLinger:
       return stream_->abort({Errc::kTimeout, "client", "too slow"});
+    case Deadline::kLinger:
+      return on_linger();
   }
+}
+
+// A whole answer that a slow client is still reading is not cut: not while it takes bytes, and not
+// once the kernel has them all, which delivers them after a plain close.
+void HttpConnection::on_linger() {
+  const std::size_t left = stream_->queued_bytes();
+  if (left == 0) return server_.remove(this);
+  const std::uint64_t now_ms = server_.loop_.now_ms();
+  if (std::exchange(linger_bytes_, left) != left) linger_since_ms_ = now_ms;
+  if (now_ms - linger_since_ms_ >= server_.options_.idle_timeout_ms) {
+    return stream_->abort({Errc::kTimeout, "client", "too slow"});
+  }
+  set_deadline(Deadline::kLinger, kLingerMs);
 }
 
 }  // namespace hpc

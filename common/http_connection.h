@@ -70,6 +70,7 @@ class HttpConnection final : private Stream::Listener,
   void set_deadline(Deadline what, std::uint64_t delay_ms);
   void set_deadline_after_read();
   void on_deadline();
+  void on_linger();
 
   HttpServer& server_;
   std::unique_ptr<Stream> stream_;
@@ -80,9 +81,11 @@ class HttpConnection final : private Stream::Listener,
   std::string held_;  // read ahead while an exchange runs; at most kReadAheadMax and one read
   Timer timer_;
   Deadline deadline_ = Deadline::kNone;
-  bool keep_ = true;       // another request may follow this one
-  bool answered_ = false;  // the current request has its local answer
-  bool closing_ = false;   // our last byte is written; what still comes is thrown away
+  std::size_t linger_bytes_ = 0;       // what was still queued at the last look
+  std::uint64_t linger_since_ms_ = 0;  // when that number last became smaller
+  bool keep_ = true;                   // another request may follow this one
+  bool answered_ = false;              // the current request has its local answer
+  bool closing_ = false;               // our last byte is written; what still comes is thrown away
   bool client_ended_ = false;
   bool counted_unauthenticated_ = true;
 };

@@ -266,6 +266,26 @@ TEST_F(HttpServerTest, ClientThatIsNotReadIsNotSlow) {
       << "now it is the client who is slow";
 }
 
+TEST_F(HttpServerTest, WholeAnswerThatIsStillBeingReadIsNotCut) {
+  options.idle_timeout_ms = 60'000;
+  auto* client = connect();
+  client->deliver("GET /local HTTP/1.1\r\nHost: n\r\nConnection: close\r\n\r\n");
+  EXPECT_TRUE(client->half_closed);
+  server->drain(1, [] {});  // the end of a drain looks at it, without waiting as long as else
+  client->queued = 0;       // the kernel has taken all of it
+  ASSERT_TRUE(wait_for([&] { return server->stats().open_connections == 0; }));
+}
+
+TEST_F(HttpServerTest, AnswerThatIsNotReadAtAllIsCutAtTheEndOfTheDrain) {
+  auto* client = connect();
+  client->deliver("GET /local HTTP/1.1\r\nHost: n\r\nConnection: close\r\n\r\n");
+  ASSERT_GT(client->queued, 0U);
+  server->drain(1, [] {});
+  ASSERT_TRUE(wait_for([&] { return client->failure().has_value(); }));
+  client->turn();
+  settle(loop);
+}
+
 TEST_F(HttpServerTest, LongPollHasNoDeadline) {
   options.idle_timeout_ms = options.head_timeout_ms = options.body_timeout_ms = 1;
   options.unauthenticated_ms = 1;

@@ -11,7 +11,8 @@ struct RelayTest : ::testing::Test {
   FakeStream* client = new FakeStream;  // owned by `relay`
   FakeStream* target = new FakeStream;
   int done_count = 0;
-  Relay relay{std::unique_ptr<Stream>(client), std::unique_ptr<Stream>(target),
+  BufferBudget budget{kQueueBytesMax};
+  Relay relay{std::unique_ptr<Stream>(client), std::unique_ptr<Stream>(target), &budget,
               [this](const Status&) { ++done_count; }};
   void SetUp() override { relay.start(); }
   void turn() {
@@ -26,6 +27,32 @@ TEST_F(RelayTest, SlowTargetPausesClientUntilItDrains) {
   EXPECT_FALSE(target->paused);
   target->drain();
   EXPECT_FALSE(client->paused);
+}
+
+TEST_F(RelayTest, UsedUpBudgetPausesTheSideThatDeliversUntilThereIsRoom) {
+  constexpr auto kMemory = static_cast<unsigned>(PauseReason::kMemoryBound);
+  BudgetShare other(budget, [] {});
+  other.hold(kQueueBytesMax - 10);
+  target->deliver(std::string(9, 'x'));
+  EXPECT_EQ(target->paused & kMemory, 0U);
+  target->deliver("x");
+  EXPECT_TRUE(target->paused & kMemory);
+  EXPECT_FALSE(client->paused) << "nothing of its own waits";
+  other.hold(0);
+  EXPECT_FALSE(target->paused);
+}
+
+TEST_F(RelayTest, GivesItsShareBackAtTheEnd) {
+  client->deliver("1234");
+  EXPECT_EQ(budget.used(), 4U);
+  target->drain();
+  EXPECT_EQ(budget.used(), 0U);
+  client->deliver("5678");
+  client->abort({Errc::kNetwork, "test", "cut"});
+  turn();
+  turn();
+  EXPECT_EQ(done_count, 1);
+  EXPECT_EQ(budget.used(), 0U);
 }
 
 TEST_F(RelayTest, HalfCloseIsPassedOn) {
