@@ -2,6 +2,7 @@
 #include <string>
 #include <utility>
 
+#include "common/descriptor_reserve.h"
 #include "common/tcp_stream.h"
 #include "common/timer.h"
 
@@ -27,8 +28,8 @@ class TcpConnect final : public Pending {
   void start(const Result<sockaddr_storage>& where) {
     if (!where) return finish_later(where.error());
     auto raw = std::make_unique<uv_tcp_t>();
-    int rc = uv_tcp_init(loop_.uv(), raw.get());
-    if (rc != 0) return finish_later({Errc::kNetwork, "connect", uv_strerror(rc)});
+    int rc = descriptors_are_short() ? UV_EMFILE : uv_tcp_init(loop_.uv(), raw.get());
+    if (rc != 0) return finish_later(error_of(rc));
     handle_.reset(raw.release());
     auto request = std::make_unique<Request>(Request{{}, alive_});
     request->connect.data = request.get();
@@ -38,7 +39,7 @@ class TcpConnect final : public Pending {
                          const std::unique_ptr<Request> mine(static_cast<Request*>(connect->data));
                          if (*mine->owner != nullptr) (*mine->owner)->on_connected(status);
                        });
-    if (rc != 0) return finish_later({Errc::kNetwork, "connect", name_ + ": " + uv_strerror(rc)});
+    if (rc != 0) return finish_later(error_of(rc));
     // The callback frees it, also when the handle is closed before.
     static_cast<void>(request.release());
   }
@@ -51,10 +52,16 @@ class TcpConnect final : public Pending {
 
   void on_connected(int status) noexcept {
     if (status == 0) return finish(std::make_unique<TcpStream>(loop_, std::move(handle_)));
-    const auto code = status == UV_ECONNREFUSED ? Errc::kRefused
-                      : status == UV_ETIMEDOUT  ? Errc::kTimeout
-                                                : Errc::kNetwork;
-    finish(fail(code, "connect", name_ + ": " + uv_strerror(status)));
+    if (status == UV_ECANCELED) return;  // our own time is over, on_timeout() says so
+    finish(tl::unexpected<Error>(error_of(status)));
+  }
+
+  Error error_of(int rc) const {
+    const auto code = rc == UV_ECONNREFUSED ? Errc::kRefused
+                      : rc == UV_ETIMEDOUT  ? Errc::kTimeout
+                      : is_shortage(-rc)    ? Errc::kUnavailable
+                                            : Errc::kNetwork;
+    return {code, "connect", name_ + ": " + uv_strerror(rc)};
   }
 
   void on_timeout() {

@@ -1,6 +1,7 @@
 #include <string>
 #include <utility>
 
+#include "common/descriptor_reserve.h"
 #include "common/tcp_stream.h"
 
 namespace hpc {
@@ -31,7 +32,12 @@ Result<std::unique_ptr<TcpListener>> TcpListener::listen(Loop& loop, const std::
   if (!storage) return tl::unexpected<Error>(storage.error());
   std::unique_ptr<TcpListener> listener(new TcpListener);
   listener->loop_ = &loop;
-  listener->accepted_ = std::move(accepted);
+  // The last descriptors go to whoever comes then, one after the other, for a 503.
+  listener->accepted_ = [refused = std::make_shared<RefusedClients>(loop),
+                         accepted = std::move(accepted)](std::unique_ptr<TcpStream> stream) {
+    if (descriptors_are_short()) return refused->refuse(std::move(stream));
+    accepted(std::move(stream));
+  };
   listener->handle_ = make_tcp(loop);
   if (!listener->handle_) return fail(Errc::kSystem, "listen", "no memory for a socket");
   auto* handle = listener->handle_.get();
@@ -55,7 +61,9 @@ Result<std::unique_ptr<TcpListener>> TcpListener::listen(Loop& loop, const std::
 TcpListener::~TcpListener() = default;
 
 void TcpListener::on_connection(int status) noexcept {
-  if (status != 0) return;  // out of descriptors: libuv gives up a spare one instead of spinning
+  // Not even the reserve is left, or the whole machine's descriptors are used up: libuv has given
+  // up a spare one to accept and close whoever waits, so that the loop does not spin.
+  if (status != 0) return;
   auto handle = make_tcp(*loop_);
   if (!handle) return;
   auto* server = reinterpret_cast<uv_stream_t*>(handle_.get());

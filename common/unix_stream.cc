@@ -11,6 +11,7 @@
 #include <optional>
 #include <utility>
 
+#include "common/descriptor_reserve.h"
 #include "common/peer_owner.h"
 #include "common/timer.h"
 
@@ -29,7 +30,8 @@ tl::unexpected<Error> refuse_errno(const std::string& path) {
   const int cause = errno;
   const Errc code = cause == ENOENT || cause == ECONNREFUSED || cause == ENOTDIR ? Errc::kRefused
                     : cause == EACCES || cause == EPERM || cause == ELOOP        ? Errc::kForbidden
-                                                                                 : Errc::kNetwork;
+                    : is_shortage(cause) ? Errc::kUnavailable
+                                         : Errc::kNetwork;
   return refuse(code, path, std::strerror(cause));
 }
 
@@ -80,6 +82,7 @@ Result<std::optional<Descriptor>> open_socket(const std::string& path, std::uint
   if (path.empty() || path.front() != '/' || path.size() > kUnixPathBytesMax) {
     return refuse(Errc::kBadRequest, path, "is not an absolute path of at most 107 bytes");
   }
+  if (descriptors_are_short()) return refuse(Errc::kUnavailable, path, std::strerror(EMFILE));
   if (const auto fine = check_files(path, uid); !fine) return tl::unexpected<Error>(fine.error());
   Descriptor fd(socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (fd.get() < 0) return refuse_errno(path);
