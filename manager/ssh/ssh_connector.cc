@@ -3,6 +3,7 @@
 #include <utility>
 #include <vector>
 
+#include "common/loop_mailbox.h"
 #include "manager/ssh/jump_carrier.h"
 #include "manager/ssh/loop_ssh_connection.h"
 #include "manager/ssh/ssh_attempt.h"
