@@ -3,9 +3,9 @@
 #include <thread>
 #include <vector>
 
+#include "common/unique_fd.h"
 #include "manager/ssh/libssh_handles.h"
 #include "manager/ssh/ssh_attempt.h"
-#include "manager/ssh/unique_fd.h"
 
 namespace hpc {
 

@@ -3,8 +3,8 @@
 
 #include "common/loop.h"
 #include "common/stream.h"
+#include "common/unique_fd.h"
 #include "manager/ssh/loop_ssh_connection.h"
-#include "manager/ssh/unique_fd.h"
 
 namespace hpc {
 

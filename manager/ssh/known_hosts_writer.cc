@@ -12,7 +12,7 @@
 #include <cstring>
 #include <string_view>
 
-#include "manager/ssh/unique_fd.h"
+#include "common/unique_fd.h"
 
 namespace hpc {
 namespace {

@@ -11,7 +11,7 @@
 #include <chrono>
 #include <cstring>
 
-#include "manager/ssh/unique_fd.h"
+#include "common/unique_fd.h"
 
 extern char** environ;
 

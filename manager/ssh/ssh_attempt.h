@@ -5,8 +5,8 @@
 #include <optional>
 #include <string>
 
+#include "common/unique_fd.h"
 #include "manager/ssh/ssh_connector.h"
-#include "manager/ssh/unique_fd.h"
 
 namespace hpc {
 

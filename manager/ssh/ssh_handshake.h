@@ -5,11 +5,11 @@
 #include <vector>
 
 #include "common/result.h"
+#include "common/unique_fd.h"
 #include "manager/ssh/libssh_handles.h"
 #include "manager/ssh/ssh_attempt.h"
 #include "manager/ssh/ssh_config.h"
 #include "manager/ssh/ssh_connector.h"
-#include "manager/ssh/unique_fd.h"
 
 namespace hpc {
 

@@ -11,8 +11,8 @@
 #include "common/loop.h"
 #include "common/stream.h"
 #include "common/timer.h"
+#include "common/unique_fd.h"
 #include "manager/ssh/libssh_handles.h"
-#include "manager/ssh/unique_fd.h"
 
 namespace hpc {
 

@@ -3,8 +3,8 @@
 #include <string>
 
 #include "common/result.h"
+#include "common/unique_fd.h"
 #include "manager/ssh/ssh_attempt.h"
-#include "manager/ssh/unique_fd.h"
 
 namespace hpc {
 

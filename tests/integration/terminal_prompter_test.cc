@@ -12,7 +12,7 @@
 #include <array>
 #include <future>
 
-#include "manager/ssh/unique_fd.h"
+#include "common/unique_fd.h"
 
 namespace hpc {
 namespace {
