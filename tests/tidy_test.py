@@ -37,7 +37,7 @@ ARROWS = (
 PURE = re.compile(
     r"(common/(authority|port_route|root_fallback|http_head|http_rules|head_scan|chunk_guard|"
     r"hop_headers|cross_site|job_record|own_cookies)|manager/slurm/\w+|manager/session/(discovery|candidates|port_pool|"
-    r"launch_queue)|node-proxy/(rewrite_\w+|keep_prefix_table|css_urls|html_tokenizer))\.(h|cc)$")
+    r"launch_queue|token_table)|node-proxy/(rewrite_\w+|keep_prefix_table|css_urls|html_tokenizer))\.(h|cc)$")
 IMPURE_INCLUDE = re.compile(r"(uv\.h|libssh/.*|sys/socket\.h|netdb\.h)$")
 
 # Built from pieces, so that this file does not find itself.

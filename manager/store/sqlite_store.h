@@ -15,9 +15,6 @@
 
 namespace hpc {
 
-/// Wall clock, milliseconds since 1970. From any thread.
-using UnixClock = std::function<std::int64_t()>;
-
 /// The store in one SQLite file, which it owns alone as long as it lives.
 ///
 /// Every transaction is synced before it is reported (PRAGMA synchronous = FULL). A kill -9 would

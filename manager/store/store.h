@@ -21,6 +21,9 @@ namespace hpc {
 //
 // All times are milliseconds since 1970 (wall clock); one that is not known is nothing.
 
+/// Tells them. From any thread.
+using UnixClock = std::function<std::int64_t()>;
+
 /// A session, live or ended. Ended ones stay as history, for accounting.
 struct SessionRow {
   std::string id;  // opaque, never used again
