@@ -162,7 +162,7 @@ struct SqliteChanges::Apply {
  private:
   Result<bool> has_too_many(const std::string& session) {
     use.event_totals.start(session);
-    const auto row = use.event_totals.step();
+    auto row = use.event_totals.step();
     if (!row || !*row) return row;
     const auto count = use.event_totals.integer(0);
     const auto bytes = use.event_totals.integer(1);

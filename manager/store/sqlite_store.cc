@@ -59,7 +59,7 @@ void checkpoint_at_end(SqliteDb& db, bool yes) {
 
 }  // namespace
 
-Result<std::unique_ptr<SqliteStore>> SqliteStore::open(Loop& loop, Options options) {
+Result<std::unique_ptr<SqliteStore>> SqliteStore::open(Loop& loop, const Options& options) {
   const auto path = prepare_state_file(options.path, options.file_system);
   if (!path) return tl::unexpected(path.error());
   auto db = SqliteDb::open(*path);

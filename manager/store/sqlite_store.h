@@ -37,7 +37,7 @@ class SqliteStore final : public Store {
   /// Opens or makes the file, takes its lock, checks it and brings it to our layout; blocks. The
   /// message says what to do. kConfig: another path or program is needed; kUnavailable: another
   /// process has it; kSystem: read-only, full, damaged (then nothing in it has been changed).
-  static Result<std::unique_ptr<SqliteStore>> open(Loop& loop, Options options);
+  static Result<std::unique_ptr<SqliteStore>> open(Loop& loop, const Options& options);
   /// Writes what was accepted; blocks. Nobody is called any more.
   ~SqliteStore() override;
 
