@@ -1,5 +1,6 @@
 #include "common/http_connection.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "common/http_exchange.h"
@@ -66,7 +67,11 @@ bool HttpConnection::waits_for_answer() const { return exchange_ && parser_.mess
 
 void HttpConnection::on_data(Bytes bytes) noexcept {
   if (closing_) return;
-  if (waits_for_answer() || !held_.empty()) return hold(bytes);
+  if (waits_for_answer()) {
+    hold(bytes);
+    return set_deadline_after_read();
+  }
+  if (!held_.empty()) return hold(bytes);
   consume(bytes);
 }
 
@@ -265,9 +270,11 @@ void HttpConnection::set_deadline_after_read() {
   if (counted_unauthenticated_) return;  // its one deadline runs since it was accepted
   const auto& options = server_.options_;
   if (waits_for_answer()) {
-    set_deadline(Deadline::kNone, 0);
+    const bool full = held_.size() >= kReadAheadMax;
+    set_deadline(full ? Deadline::kReadAhead : Deadline::kNone, options.peer_look_ms);
   } else if (parser_.in_body()) {
-    set_deadline(Deadline::kBody, options.body_timeout_ms);
+    silent_since_ms_ = server_.loop_.now_ms();
+    set_deadline(Deadline::kBody, std::min(options.body_timeout_ms, options.peer_look_ms));
   } else if (parser_.at_message_start()) {
     set_deadline(Deadline::kIdle, options.idle_timeout_ms);
   } else if (deadline_ != Deadline::kHead) {  // in total, from the head's first byte
@@ -289,14 +296,48 @@ void HttpConnection::on_deadline() {
       if (parser_.at_message_start()) return close_gently();
       return refuse(408, "the request head took too long");
     case Deadline::kBody:
-      // Not reading is our own doing: the upstream is slow, not the client.
-      if (exchange_ && exchange_->client_is_paused()) {
-        return set_deadline(Deadline::kBody, server_.options_.body_timeout_ms);
-      }
-      return stream_->abort({Errc::kTimeout, "client", "too slow"});
+      return on_body_deadline();
+    case Deadline::kReadAhead:
+      if (client_is_gone()) return leave_client();
+      return set_deadline(Deadline::kReadAhead, server_.options_.peer_look_ms);
     case Deadline::kLinger:
       return on_linger();
   }
+}
+
+void HttpConnection::on_body_deadline() {
+  const auto& options = server_.options_;
+  const std::uint64_t now_ms = server_.loop_.now_ms();
+  if (exchange_ && exchange_->client_is_paused()) {
+    if (client_is_gone()) return leave_client();
+    silent_since_ms_ = now_ms;  // not reading is our own doing: the upstream is slow
+  }
+  const std::uint64_t silent_ms = now_ms - silent_since_ms_;
+  if (silent_ms >= options.body_timeout_ms) {
+    return stream_->abort({Errc::kTimeout, "client", "too slow"});
+  }
+  set_deadline(Deadline::kBody,
+               std::min(options.body_timeout_ms - silent_ms, options.peer_look_ms));
+}
+
+// Of a client that we do not read, so that neither its end nor its reset is called back.
+bool HttpConnection::client_is_gone() const {
+  const auto& options = server_.options_;
+  switch (stream_->far_end()) {
+    case FarEnd::kOpen:
+      return options.peer_has_closed && options.peer_has_closed(info_);
+    case FarEnd::kEnded:
+      return !(options.peer_still_open && options.peer_still_open(info_));
+    case FarEnd::kCut:
+      break;
+  }
+  return true;
+}
+
+void HttpConnection::leave_client() {
+  closing_ = true;
+  retire_exchange();
+  stream_->abort({Errc::kNetwork, "client", "closed the connection"});
 }
 
 // A whole answer that a slow client is still reading is not cut: not while it takes bytes, and not

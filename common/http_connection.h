@@ -39,6 +39,7 @@ class HttpConnection final : private Stream::Listener,
     kHead,
     kIdle,
     kBody,
+    kReadAhead,
     kLinger,
     kContinue
   };
@@ -70,6 +71,9 @@ class HttpConnection final : private Stream::Listener,
   void set_deadline(Deadline what, std::uint64_t delay_ms);
   void set_deadline_after_read();
   void on_deadline();
+  void on_body_deadline();
+  bool client_is_gone() const;
+  void leave_client();
   void on_linger();
 
   HttpServer& server_;
@@ -81,6 +85,7 @@ class HttpConnection final : private Stream::Listener,
   std::string held_;  // read ahead while an exchange runs; at most kReadAheadMax and one read
   Timer timer_;
   Deadline deadline_ = Deadline::kNone;
+  std::uint64_t silent_since_ms_ = 0;  // inside a body, while we read: when the last part came
   std::size_t linger_bytes_ = 0;       // what was still queued at the last look
   std::uint64_t linger_since_ms_ = 0;  // when that number last became smaller
   bool keep_ = true;                   // another request may follow this one

@@ -68,8 +68,7 @@ void HttpExchange::attach(UpstreamLease lease) {
     early_body_.consume(front.size());
   }
   if (request_done_) write_body_end(*to_upstream_, request_.framing.kind);
-  if (client_paused_) client_.client_stream().resume_read(PauseReason::kNoUpstream);
-  client_paused_ = false;
+  resume_client(PauseReason::kNoUpstream);
 }
 
 void HttpExchange::write_request_head() {
@@ -86,9 +85,7 @@ void HttpExchange::request_body(Bytes bytes) {
   if (over_) return;
   if (!upstream_) {
     early_body_.append(bytes);
-    client_.client_stream().pause_read(PauseReason::kNoUpstream);
-    client_paused_ = true;
-    return;
+    return pause_client(PauseReason::kNoUpstream);
   }
   body_sent_ = true;
   client_.count_body(bytes.size(), 0);
@@ -130,7 +127,7 @@ void HttpExchange::on_end() noexcept {
 
 void HttpExchange::on_drain() noexcept {
   if (over_) return;
-  client_.client_stream().resume_read(PauseReason::kPeerQueueFull);
+  resume_client(PauseReason::kPeerQueueFull);
   check_pressure();
 }
 
@@ -140,14 +137,12 @@ void HttpExchange::on_client_drain() {
   check_pressure();
 }
 
-bool HttpExchange::client_is_paused() const {
-  return !upstream_ || upstream_->queued_bytes() > kQueueBytesLow;
-}
+bool HttpExchange::client_is_paused() const { return !upstream_ || client_pauses_ != 0; }
 
 void HttpExchange::on_budget() {
   if (over_ || !upstream_) return;
   upstream_->resume_read(PauseReason::kMemoryBound);
-  client_.client_stream().resume_read(PauseReason::kMemoryBound);
+  resume_client(PauseReason::kMemoryBound);
 }
 
 void HttpExchange::on_close(const Status& why) noexcept {
@@ -272,16 +267,28 @@ bool HttpExchange::may_retry() const {
 }
 
 void HttpExchange::check_pressure() {
-  auto& client = client_.client_stream();
-  const std::size_t down = client.queued_bytes();
+  const std::size_t down = client_.client_stream().queued_bytes();
   const std::size_t up = upstream_->queued_bytes();
   if (down >= kQueueBytesMax) upstream_->pause_read(PauseReason::kPeerQueueFull);
-  if (up >= kQueueBytesMax) client.pause_read(PauseReason::kPeerQueueFull);
+  if (up >= kQueueBytesMax) pause_client(PauseReason::kPeerQueueFull);
   share_.hold(down + up);
   if (!share_.budget_full() || down + up == 0) return;
   if (down > 0) upstream_->pause_read(PauseReason::kMemoryBound);
-  if (up > 0) client.pause_read(PauseReason::kMemoryBound);
+  if (up > 0) pause_client(PauseReason::kMemoryBound);
   share_.wait();
+}
+
+// A client that has sent its whole request adds nothing to the queue, and only who is read can be
+// seen to leave. What it sends ahead has a bound of its own.
+void HttpExchange::pause_client(PauseReason why) {
+  if (request_done_) return;
+  client_pauses_ |= static_cast<unsigned>(why);
+  client_.client_stream().pause_read(why);
+}
+
+void HttpExchange::resume_client(PauseReason why) {
+  client_pauses_ &= ~static_cast<unsigned>(why);
+  client_.client_stream().resume_read(why);
 }
 
 }  // namespace hpc

@@ -58,6 +58,8 @@ class HttpExchange final : public Exchange, private Stream::Listener, private Ht
   void upstream_failed(const Error& why);
   bool may_retry() const;
   void check_pressure();
+  void pause_client(PauseReason why);
+  void resume_client(PauseReason why);
   void on_budget();
 
   Loop& loop_;
@@ -81,7 +83,7 @@ class HttpExchange final : public Exchange, private Stream::Listener, private Ht
   bool answer_started_ = false;  // a byte of an answer was read
   bool head_sent_ = false;       // the final head was written to the client
   bool upgrading_ = false;       // the answer is a 101 that was asked for
-  bool client_paused_ = false;   // with kNoUpstream
+  unsigned client_pauses_ = 0;   // the reasons for which we do not read the client
   bool answer_done_ = false;
   bool over_ = false;  // the last callback was made
 };

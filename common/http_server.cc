@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "common/http_connection.h"
+#include "common/peer_owner.h"
 
 namespace hpc {
 
@@ -21,6 +22,17 @@ ClientInfo client_info(const TcpStream& stream) {
   info.local_port = local.port;
   info.loopback = is_loopback_address(peer.address) && is_loopback_address(local.address);
   return info;
+}
+
+void ask_about_peers(HttpServerOptions& options, PeerOwner& owner) {
+  options.peer_still_open = [&owner](const ClientInfo& client) {
+    return client.loopback && owner.peer_is_open({client.peer_address, client.peer_port},
+                                                 {client.local_address, client.local_port});
+  };
+  options.peer_has_closed = [&owner](const ClientInfo& client) {
+    return client.loopback && owner.peer_has_closed({client.peer_address, client.peer_port},
+                                                    {client.local_address, client.local_port});
+  };
 }
 
 HttpServer::HttpServer(Loop& loop, HttpHandler& handler, HttpServerOptions options)

@@ -30,6 +30,10 @@ struct HttpServerOptions {
   // After the client's end of input while it waits for an answer: is somebody still there to read
   // it (a half-close), or has it closed (a browser tab)? Empty: an end is taken for a close.
   std::function<bool(const ClientInfo&)> peer_still_open;
+  // While a client is not read, because its upstream is slow: has it closed for certain, so that
+  // its end of input cannot but come later? Empty: that is never known.
+  std::function<bool(const ClientInfo&)> peer_has_closed;
+  std::uint64_t peer_look_ms = 1'000;  // how often a client that is not read is looked at
 };
 
 /// Counters since start, for /status and /metrics.
@@ -85,6 +89,11 @@ class HttpServer {
   std::function<void()> drained_;
   bool draining_ = false;
 };
+
+class PeerOwner;
+/// Fills in both questions about peers; the kernel knows only those of this machine. `owner` must
+/// outlive the server.
+void ask_about_peers(HttpServerOptions& options, PeerOwner& owner);
 
 /// What TcpListener's streams tell about themselves, for adopt().
 ClientInfo client_info(const TcpStream& stream);

@@ -27,11 +27,25 @@ class LookupPeerOwner final : public PeerOwner {
     return answer && shows_connection(*answer, *their_end, *our_end);
   }
 
+  bool peer_has_closed(const SocketAddress& peer, const SocketAddress& local) override {
+    const auto their_end = make_socket_end(peer.address, peer.port);
+    const auto our_end = make_socket_end(local.address, local.port);
+    if (!their_end || !our_end) return false;
+    const auto answer = lookup_->find(*their_end, *our_end);
+    return answer && shows_orphan(*answer, *their_end, *our_end);
+  }
+
  private:
   std::shared_ptr<SocketLookup> lookup_;  // with whoever else asks the same kernel socket
 };
 
 }  // namespace
+
+bool shows_orphan(const std::optional<SocketEntry>& answer, const SocketEnd& local,
+                  const SocketEnd& remote) {
+  return answer && answer->local == local && answer->remote == remote &&
+         answer->state != kTcpStateListen && answer->inode == 0;
+}
 
 bool shows_connection(const std::optional<SocketEntry>& answer, const SocketEnd& local,
                       const SocketEnd& remote) {

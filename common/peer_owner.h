@@ -24,6 +24,11 @@ class PeerOwner {
   virtual bool peer_is_open(const SocketAddress& /*peer*/, const SocketAddress& /*local*/) {
     return false;
   }
+  /// Is the other end closed for certain, although its end of input may not have reached us? What
+  /// it has sent before can be in the way: nothing passes while we do not read.
+  virtual bool peer_has_closed(const SocketAddress& /*peer*/, const SocketAddress& /*local*/) {
+    return false;
+  }
 };
 
 Result<std::unique_ptr<PeerOwner>> make_peer_owner();
@@ -38,6 +43,10 @@ constexpr std::uint32_t kOverflowUid = 65534;
 /// Is `answer` about the very connection with these ends, and does a process hold it?
 bool shows_connection(const std::optional<SocketEntry>& answer, const SocketEnd& local,
                       const SocketEnd& remote);
+
+/// Is `answer` about the very connection with these ends, and has every process closed it?
+bool shows_orphan(const std::optional<SocketEntry>& answer, const SocketEnd& local,
+                  const SocketEnd& remote);
 
 /// The rule for a peer, pure: does `answer`, given to a question for the socket with these ends,
 /// prove that the socket is `uid`'s?

@@ -1,5 +1,6 @@
 #include "common/socket_stream.h"
 
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <array>
@@ -54,6 +55,19 @@ class SocketStream::Impl : public std::enable_shared_from_this<SocketStream::Imp
   std::uint8_t paused() const { return paused_; }
   std::size_t queued_bytes() const { return queue_.size(); }
   uv_stream_t* handle() const { return handle_.get(); }
+
+  // libuv does not watch a socket that it neither reads nor writes; the kernel is asked instead.
+  FarEnd far_end() const {
+    pollfd asked{-1, POLLRDHUP, 0};
+    if (closing_ || uv_fileno(reinterpret_cast<uv_handle_t*>(handle_.get()), &asked.fd) != 0) {
+      return FarEnd::kCut;
+    }
+    if (poll(&asked, 1, 0) <= 0) return FarEnd::kOpen;
+    // POLLHUP alone may also be both ends' orderly half-closes.
+    const bool dead =
+        (asked.revents & POLLERR) != 0 || ((asked.revents & POLLHUP) != 0 && !half_closed_);
+    return dead ? FarEnd::kCut : FarEnd::kEnded;
+  }
 
   void shutdown_write() {
     if (write_ended_ || closing_) return;
@@ -208,6 +222,7 @@ SocketStream::~SocketStream() { impl_->detach(); }
 void SocketStream::start(Listener& listener) { impl_->start(listener); }
 void SocketStream::write_parts(std::span<const Bytes> parts) { impl_->write_parts(parts); }
 std::size_t SocketStream::queued_bytes() const { return impl_->queued_bytes(); }
+FarEnd SocketStream::far_end() const { return impl_->far_end(); }
 void SocketStream::pause_read(PauseReason why) {
   impl_->set_paused(static_cast<std::uint8_t>(impl_->paused() | static_cast<unsigned>(why)));
 }

@@ -18,6 +18,7 @@ class SocketStream : public Stream {
   void start(Listener& listener) final;
   void write_parts(std::span<const Bytes> parts) final;
   std::size_t queued_bytes() const final;
+  FarEnd far_end() const final;
   void pause_read(PauseReason why) final;
   void resume_read(PauseReason why) final;
   void shutdown_write() final;

@@ -31,6 +31,13 @@ enum class PauseReason : std::uint8_t {
   kMemoryBound = 8,    // --buffer-memory is used up over all exchanges
 };
 
+/// What a stream knows of its far end without reading.
+enum class FarEnd : std::uint8_t {
+  kOpen,   // nothing to the contrary, which on a network proves little
+  kEnded,  // it sends no more; bytes that nobody has read yet may lie before its end
+  kCut,    // the connection is dead
+};
+
 /// A two-way byte stream: TcpStream (libuv), SshChannel (libssh), FakeStream (tests).
 ///
 /// Every call and callback runs on the loop thread. No method throws. Destroying a stream closes
@@ -63,6 +70,10 @@ class Stream {
 
   /// Bytes written but not yet taken by the kernel (or the SSH window).
   virtual std::size_t queued_bytes() const = 0;
+
+  /// While reading is paused neither end nor failure is called back; whoever pauses for long asks
+  /// this from time to time.
+  virtual FarEnd far_end() const { return FarEnd::kOpen; }
 
   virtual void pause_read(PauseReason why) = 0;
   virtual void resume_read(PauseReason why) = 0;

@@ -69,7 +69,9 @@ Status ConnectCommand::build() {
   pool_ = std::make_unique<UpstreamPool>(loop_, *tunnel_, pool_options());
   gateway_ = std::make_unique<ConnectGateway>(*access_, *pool_, *tunnel_, port_,
                                               options_.root_fallback, log_);
-  server_ = std::make_unique<HttpServer>(loop_, *gateway_, HttpServerOptions{});
+  HttpServerOptions server_options;
+  if (peer_owner_) ask_about_peers(server_options, *peer_owner_);
+  server_ = std::make_unique<HttpServer>(loop_, *gateway_, std::move(server_options));
   return {};
 }
 

@@ -57,10 +57,7 @@ AppConnector::Rules connector_rules(const Options& options) {
 HttpServerOptions server_options(const Options& options, PeerOwner& owner) {
   HttpServerOptions server = options.server;
   server.unauthenticated_max = std::min(server.unauthenticated_max, server.connections_max);
-  server.peer_still_open = [&owner](const ClientInfo& client) {
-    return client.loopback && owner.peer_is_open({client.peer_address, client.peer_port},
-                                                 {client.local_address, client.local_port});
-  };
+  ask_about_peers(server, owner);
   return server;
 }
 

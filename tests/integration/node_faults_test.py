@@ -6,6 +6,7 @@ import pathlib
 import select
 import signal
 import socket
+import struct
 import sys
 import threading
 import time
@@ -154,6 +155,43 @@ class AppFaultsTest(FaultCase):
         self.assertTrue(left.wait(harness.PATIENCE_SECONDS))
         print(f"client gone, app told: {1000 * (time.monotonic() - began):.1f} ms", file=sys.stderr)
         harness.wait_until(lambda: proxy.get("/status").json()["open_exchanges"] == 0, "it is over")
+
+    def check_aborted_upload(self, leave):
+        asked, left = threading.Event(), threading.Event()
+        poll = select.poll()
+
+        def handle(connection):
+            with connection:
+                asked.set()  # and not a byte is read
+                poll.register(connection, select.POLLRDHUP)
+                poll.poll(1000 * harness.PATIENCE_SECONDS)
+                left.set()
+
+        port = self.app(handle)
+        proxy = self.start()
+        client = self.open(proxy, f"PUT /port/{port}/ HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+                                  "Content-Length: 1000000000000\r\n\r\n")
+        self.assertTrue(asked.wait(harness.PATIENCE_SECONDS))
+        client.socket.setblocking(False)
+        while select.select([], [client.socket], [], 0.5)[1]:
+            client.socket.send(b"x" * 65536)
+        self.assertFalse(left.is_set())
+        began = time.monotonic()
+        leave(client)
+        self.assertTrue(left.wait(harness.PATIENCE_SECONDS), proxy.log)
+        took_ms = 1000 * (time.monotonic() - began)
+        print(f"upload left while the app stalls, app told: {took_ms:.0f} ms", file=sys.stderr)
+        self.assertEqual(proxy.get("/status").json()["open_exchanges"], 0)
+
+    def test_closed_upload_to_a_stalled_app_is_left(self):
+        self.check_aborted_upload(lambda client: client.close())
+
+    def test_reset_upload_to_a_stalled_app_is_left(self):
+        def reset(client):
+            client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            client.close()
+
+        self.check_aborted_upload(reset)
 
     def test_app_that_dies_inside_its_answer_ends_the_client_at_once(self):
         died = []

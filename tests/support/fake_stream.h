@@ -20,6 +20,7 @@ class FakeStream final : public Stream {
     ++writes;
   }
   std::size_t queued_bytes() const override { return queued; }
+  FarEnd far_end() const override { return far; }
   void pause_read(PauseReason why) override { paused |= static_cast<unsigned>(why); }
   void resume_read(PauseReason why) override { paused &= ~static_cast<unsigned>(why); }
   void shutdown_write() override { half_closed = true; }
@@ -49,6 +50,7 @@ class FakeStream final : public Stream {
   int writes = 0;
   std::size_t queued = 0;
   unsigned paused = 0;
+  FarEnd far = FarEnd::kOpen;
   bool half_closed = false;
   bool closed = false;
 

@@ -1,7 +1,9 @@
 #include "common/http_exchange.h"
 
+#include <optional>
 #include <ostream>
 
+#include "common/timer.h"
 #include "tests/support/server_fixture.h"
 
 namespace hpc {
@@ -307,7 +309,7 @@ TEST_F(HttpExchangeTest, ClientIsReadAgainAfterAnAnswerThatDidNotWaitForTheQueue
     auto [client, app] =
         exchange("PUT / HTTP/1.1\r\nHost: n\r\nContent-Length: " + length + "\r\n\r\n");
     client->deliver(std::string(kQueueBytesMax, 'x'));
-    ASSERT_NE(client->paused, 0U);
+    EXPECT_EQ(client->paused, 0U) << "its request is complete, nothing more is added";
     app->deliver("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
     EXPECT_TRUE(client->written.ends_with("ok"));
     EXPECT_FALSE(client->half_closed);
@@ -342,6 +344,87 @@ TEST_F(HttpExchangeTest, SlowUpstreamPausesTheClientUntilItDrains) {
   app->drain();
   EXPECT_EQ(client->paused, 0U);
 }
+
+TEST_F(HttpExchangeTest, ClientThatHasSentAllIsReadOnSoThatItsEndIsSeen) {
+  auto [client, app] = exchange("PUT / HTTP/1.1\r\nHost: n\r\nContent-Length: 262144\r\n\r\n");
+  client->deliver(std::string(kQueueBytesMax, 'x'));
+  EXPECT_EQ(client->paused, 0U);
+  client->deliver_end();
+  EXPECT_TRUE(app->failure());
+}
+
+struct UnreadCase {
+  const char* name;
+  FarEnd far;
+  std::optional<bool> still_open, has_closed;  // none: nobody can be asked
+  bool gone;
+};
+void PrintTo(const UnreadCase& c, std::ostream* out) { *out << c.name; }
+
+constexpr UnreadCase kUnreadCases[] = {
+    {"open", FarEnd::kOpen, {}, {}, false},
+    {"open_and_held", FarEnd::kOpen, true, false, false},
+    {"open_and_of_another_machine", FarEnd::kOpen, false, false, false},
+    {"closed_behind_what_it_has_sent", FarEnd::kOpen, false, true, true},
+    {"half_closed", FarEnd::kEnded, true, false, false},
+    {"ended_and_closed", FarEnd::kEnded, false, false, true},
+    {"ended_and_nobody_knows", FarEnd::kEnded, {}, {}, true},
+    {"reset", FarEnd::kCut, true, false, true},
+};
+
+struct UnreadClientTest : HttpExchangeTest, ::testing::WithParamInterface<UnreadCase> {
+  void SetUp() override {
+    options.peer_look_ms = 10;
+    if (const auto open = GetParam().still_open) {
+      options.peer_still_open = [open](const ClientInfo&) { return *open; };
+    }
+    options.peer_has_closed = [this](const ClientInfo&) {
+      ++looks;
+      return GetParam().has_closed.value_or(false);
+    };
+  }
+  void expect_what_is_due(FakeStream* client, FakeStream* app) {
+    client->far = GetParam().far;
+    int ticks = 0;
+    Timer timer(loop, [&] { ++ticks; });
+    timer.start(100);
+    wait_for([&] { return ticks > 0 || client->failure().has_value(); });
+    EXPECT_EQ(client->failure().has_value(), GetParam().gone);
+    EXPECT_EQ(app->failure().has_value(), GetParam().gone);
+    EXPECT_EQ(server->stats().open_exchanges, GetParam().gone ? 0U : 1U);
+    client->turn();
+    settle(loop);
+    EXPECT_EQ(server->stats().open_connections, GetParam().gone ? 0U : 1U);
+  }
+  int looks = 0;
+};
+
+TEST_P(UnreadClientTest, IsLeftWhenItIsGoneInsideItsBody) {
+  auto [client, app] = exchange("PUT / HTTP/1.1\r\nHost: n\r\nContent-Length: 9000000\r\n\r\n");
+  client->deliver(std::string(kQueueBytesMax, 'x'));
+  ASSERT_NE(client->paused, 0U);
+  expect_what_is_due(client, app);
+}
+
+TEST_P(UnreadClientTest, IsLeftWhenItIsGoneBehindRequestsSentAhead) {
+  auto [client, app] = exchange(kGet);
+  client->deliver(std::string(std::size_t{64} * 1024, 'G'));
+  ASSERT_NE(client->paused, 0U);
+  expect_what_is_due(client, app);
+}
+
+TEST_P(UnreadClientTest, IsNotLookedAtWhileItIsRead) {
+  auto [client, app] = exchange("PUT / HTTP/1.1\r\nHost: n\r\nContent-Length: 9000000\r\n\r\nx");
+  client->far = GetParam().far;
+  int ticks = 0;
+  Timer timer(loop, [&] { ++ticks; });
+  timer.start(50);
+  ASSERT_TRUE(wait_for([&] { return ticks > 0; }));
+  EXPECT_FALSE(client->failure()) << "its end comes by itself, behind the rest of its body";
+  EXPECT_EQ(looks, 0);
+}
+INSTANTIATE_TEST_SUITE_P(Table, UnreadClientTest, ::testing::ValuesIn(kUnreadCases),
+                         [](const auto& c) { return c.param.name; });
 
 TEST_F(HttpExchangeTest, BudgetOverAllExchangesPausesReading) {
   options.buffer_bytes_max = 1000;

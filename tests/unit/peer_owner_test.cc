@@ -50,6 +50,15 @@ TEST_P(PeerRuleTest, Decides) {
 INSTANTIATE_TEST_SUITE_P(Table, PeerRuleTest, testing::ValuesIn(kRules),
                          [](const auto& c) { return c.param.name; });
 
+TEST(OrphanRuleTest, OnlyTheVerySocketWithoutAHolderIsClosed) {
+  EXPECT_TRUE(shows_orphan(SocketEntry{kTheirs, kOurs, 4, kUid, 0}, kTheirs, kOurs));
+  EXPECT_FALSE(shows_orphan(SocketEntry{kTheirs, kOurs, 4, kUid, 77}, kTheirs, kOurs));
+  EXPECT_FALSE(shows_orphan(SocketEntry{kTheirs, end("0.0.0.0", 0), kTcpStateListen, kUid, 0},
+                            kTheirs, kOurs));
+  EXPECT_FALSE(shows_orphan(SocketEntry{kTheirs, kOurs, kTcpStateListen, kUid, 0}, kTheirs, kOurs));
+  EXPECT_FALSE(shows_orphan(std::nullopt, kTheirs, kOurs)) << "not knowing is no proof";
+}
+
 TEST(SocketEndTest, MappedAndPlainIpv4AreEqual) {
   EXPECT_EQ(end("::ffff:127.0.0.1", 80), end("127.0.0.1", 80));
   EXPECT_TRUE(end("::ffff:127.0.0.1", 80).is_v4());

@@ -76,6 +76,32 @@ TEST_F(TcpTest, CancelledConnectNeverCallsBack) {
   EXPECT_FALSE(called);
 }
 
+// What a paused stream is asked: reading cannot tell it.
+TEST_F(TcpTest, FarEndIsKnownWithoutReading) {
+  for (const FarEnd far : {FarEnd::kEnded, FarEnd::kCut}) {
+    TcpEnvironment environment;
+    auto pair = environment.connect();
+    ASSERT_TRUE(pair.ours && pair.theirs);
+    Recorder ours, theirs;
+    pair.ours->start(ours);
+    pair.theirs->start(theirs);
+    pair.ours->pause_read(PauseReason::kPeerQueueFull);
+    pair.theirs->write(as_bytes("unread"));
+    settle(environment.loop());
+    EXPECT_EQ(pair.ours->far_end(), FarEnd::kOpen);
+    if (far == FarEnd::kEnded) {
+      pair.theirs->shutdown_write();
+    } else {
+      pair.theirs->abort({Errc::kNetwork, "test", "cut"});
+    }
+    EXPECT_TRUE(run_until(environment.loop(), [&] { return pair.ours->far_end() == far; }));
+    EXPECT_EQ(ours.received, "");
+    EXPECT_EQ(ours.ends + ours.closes, 0);
+    pair = {};
+    settle(environment.loop());
+  }
+}
+
 TEST_F(TcpTest, TellsBothAddresses) {
   std::unique_ptr<TcpStream> accepted;
   const auto listener = TcpListener::listen(
