@@ -432,6 +432,30 @@ INSTANTIATE_TEST_SUITE_P(Places, SqliteStoreDamageTest,
                          testing::Values(Damage{"header", 0}, Damage{"second_page", 4096},
                                          Damage{"tenth_page", 36864}));
 
+TEST_F(SqliteStoreTest, LeavesTheLogOfADamagedFileAlone) {
+  reopen();
+  std::vector<Change> changes = {PutSession{session_row("s1")}};
+  for (std::uint64_t number = 1; number <= 200; ++number) {
+    changes.emplace_back(event_of(number, "s1", std::string(500, 'x')));
+  }
+  must_write(std::move(changes));
+  reopen();
+  must_write({PutToken{token_row("t1", 1)}});
+  // What a kill leaves behind: the file, and a log with the last changes.
+  std::filesystem::create_directory(dir + "/killed");
+  std::filesystem::permissions(dir + "/killed", std::filesystem::perms(0700));
+  std::string damaged = text(path);
+  std::fill_n(damaged.begin() + 36864, 4096, '\x5A');
+  const std::string log = text(path + "-wal");
+  ASSERT_FALSE(log.empty());
+  path = dir + "/killed/state.db";
+  put(path, damaged);
+  put(path + "-wal", log);
+  EXPECT_TRUE(says(refused(Errc::kSystem), "is damaged"));
+  EXPECT_EQ(text(path), damaged);
+  EXPECT_EQ(text(path + "-wal"), log);
+}
+
 TEST_F(SqliteStoreTest, RefusesWhatIsNoDatabase) {
   const std::string thesis(5000, 'A');
   put(path, thesis);
