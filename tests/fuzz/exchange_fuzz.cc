@@ -209,7 +209,7 @@ class Check {
   }
 
   /// What one upstream connection was sent; then what it said to it.
-  void check_upstream(const FarEnd& far) {
+  void check_upstream(const PlayedEnd& far) {
     Reader reader(Kind::kRequest, far.written);
     std::vector<Message> messages;
     std::vector<Expected> expectations;
@@ -234,7 +234,7 @@ class Check {
     read_answers(far, numbers);
   }
 
-  void read_answers(const FarEnd& far, const std::vector<std::size_t>& numbers) {
+  void read_answers(const PlayedEnd& far, const std::vector<std::size_t>& numbers) {
     Reader reader(Kind::kResponse, far.delivered);
     for (const auto number : numbers) {
       auto message = reader.next(expected(number));

@@ -41,7 +41,7 @@ class ExchangeWorld::Numbered final : public ForwardPolicy {
   std::string number_;
 };
 
-ExchangeWorld::ExchangeWorld() : pool_(loop_, *this), client_(std::make_shared<FarEnd>()) {
+ExchangeWorld::ExchangeWorld() : pool_(loop_, *this), client_(std::make_shared<PlayedEnd>()) {
   HttpServerOptions options;
   options.limits = {.target_bytes_max = 256, .head_bytes_max = 4096, .fields_max = 32};
   options.buffer_bytes_max = kQueueBytesMax + kQueueBytesMax / 2;
@@ -90,13 +90,13 @@ void ExchangeWorld::settle_attempt(bool accept) {
       done(fail(Errc::kRefused, "connect", "as the script says"));
       continue;
     }
-    upstreams_.push_back(std::make_shared<FarEnd>());
+    upstreams_.push_back(std::make_shared<PlayedEnd>());
     done(std::unique_ptr<Stream>(std::make_unique<FarStream>(upstreams_.back())));
   }
 }
 
 /// The client, or the youngest upstream connection that is still open.
-FarEnd* ExchangeWorld::speaker(bool upstream) {
+PlayedEnd* ExchangeWorld::speaker(bool upstream) {
   if (!upstream) return client_.get();
   for (auto far = upstreams_.rbegin(); far != upstreams_.rend(); ++far) {
     if ((*far)->live()) return far->get();
@@ -104,14 +104,14 @@ FarEnd* ExchangeWorld::speaker(bool upstream) {
   return nullptr;
 }
 
-void ExchangeWorld::deliver(FarEnd& far, std::string_view bytes) {
+void ExchangeWorld::deliver(PlayedEnd& far, std::string_view bytes) {
   if (far.wants_end || far.reset) return;
   far.waiting.append(bytes);
   step();
 }
 
 /// What the engine's end of that stream would be told in the next turn.
-void ExchangeWorld::move(FarEnd& far) {
+void ExchangeWorld::move(PlayedEnd& far) {
   if (!far.live()) return;
   const bool was_full = std::exchange(far.queued, 0) > kQueueBytesLow;
   if (was_full && !far.aborted) far.listener->on_drain();
@@ -146,7 +146,7 @@ void ExchangeWorld::play(std::string_view script) {
   bool upstream = false;
   while (!script.empty()) {
     const auto size = std::min(script.find_first_of("\xfb\xfc\xfd\xfe\xff"), script.size());
-    FarEnd* far = speaker(upstream);
+    PlayedEnd* far = speaker(upstream);
     if (far != nullptr && size != 0) deliver(*far, script.substr(0, size));
     script.remove_prefix(size);
     if (script.empty()) break;

@@ -11,7 +11,7 @@
 namespace hpc {
 
 /// What the far end of one of the engine's streams has sent and seen. Outlives the stream.
-struct FarEnd {
+struct PlayedEnd {
   std::string written;    // by the engine
   std::string delivered;  // to the engine
   std::string waiting;    // not delivered yet, because the engine has paused
@@ -31,7 +31,7 @@ struct FarEnd {
 
 class FarStream final : public Stream {
  public:
-  explicit FarStream(std::shared_ptr<FarEnd> far) : far_(std::move(far)) {}
+  explicit FarStream(std::shared_ptr<PlayedEnd> far) : far_(std::move(far)) {}
   ~FarStream() override { far_->gone = true; }
   FarStream(const FarStream&) = delete;
   FarStream& operator=(const FarStream&) = delete;
@@ -53,7 +53,7 @@ class FarStream final : public Stream {
  private:
   // An input has a few hundred bytes; so they reach the marks that stop a reader.
   static constexpr std::size_t kWeight = 1024;
-  std::shared_ptr<FarEnd> far_;  // the other owner is the world
+  std::shared_ptr<PlayedEnd> far_;  // the other owner is the world
 };
 
 /// The engine between one client and the connections that it opens upstream, all of them played by
@@ -85,8 +85,8 @@ class ExchangeWorld final : private HttpHandler, private Connector {
   /// Both sides end and every queue drains; then the engine must have let go of everything.
   void finish();
 
-  const FarEnd& client() const { return *client_; }
-  const std::vector<std::shared_ptr<FarEnd>>& upstreams() const { return upstreams_; }
+  const PlayedEnd& client() const { return *client_; }
+  const std::vector<std::shared_ptr<PlayedEnd>>& upstreams() const { return upstreams_; }
   const std::vector<Seen>& seen() const { return seen_; }
   bool relayed() const { return relayed_; }
 
@@ -99,16 +99,16 @@ class ExchangeWorld final : private HttpHandler, private Connector {
   std::unique_ptr<Pending> connect(const std::string& key, ConnectDone done) override;
 
   void settle_attempt(bool accept);
-  void deliver(FarEnd& far, std::string_view bytes);
+  void deliver(PlayedEnd& far, std::string_view bytes);
   void step();
-  void move(FarEnd& far);
-  FarEnd* speaker(bool upstream);
+  void move(PlayedEnd& far);
+  PlayedEnd* speaker(bool upstream);
 
   Loop loop_;
   UpstreamPool pool_;
   std::unique_ptr<HttpServer> server_;
-  std::shared_ptr<FarEnd> client_;
-  std::vector<std::shared_ptr<FarEnd>> upstreams_;
+  std::shared_ptr<PlayedEnd> client_;
+  std::vector<std::shared_ptr<PlayedEnd>> upstreams_;
   std::vector<std::shared_ptr<Attempt>> attempts_;
   std::vector<Seen> seen_;
   bool relayed_ = false;
