@@ -203,22 +203,26 @@ class AppFaultsTest(FaultCase):
             died.append(time.monotonic())
             connection.close()
 
+        def cut_after_ms(proxy, port):
+            client = self.open(proxy, f"POST /port/{port}/ HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+                                      "Content-Length: 1\r\n\r\n")
+            self.assertEqual(client.read_answer(head_only=True).status, 200)
+            self.assertEqual(client.read(10), b"5\r\nhello\r\n")
+            client.send(b"x")
+            rest = b"?"
+            try:
+                rest = client.socket.recv(100)
+            except ConnectionResetError:
+                rest = b""
+            self.assertEqual(rest, b"", "no final chunk")
+            return 1000 * (time.monotonic() - died.pop())
+
         port = self.app(handle)
         proxy = self.start()
-        client = self.open(proxy, f"POST /port/{port}/ HTTP/1.1\r\nHost: 127.0.0.1\r\n"
-                                  "Content-Length: 1\r\n\r\n")
-        self.assertEqual(client.read_answer(head_only=True).status, 200)
-        self.assertEqual(client.read(10), b"5\r\nhello\r\n")
-        client.send(b"x")
-        rest = b"?"
-        try:
-            rest = client.socket.recv(100)
-        except ConnectionResetError:
-            rest = b""
-        took_ms = 1000 * (time.monotonic() - died[0])
-        print(f"app died inside its answer, client cut: {took_ms:.1f} ms", file=sys.stderr)
-        self.assertEqual(rest, b"", "no final chunk")
-        self.assertLess(took_ms, 1000)
+        # The machine may keep one of them waiting; something of ours that waits keeps all.
+        took_ms = sorted(cut_after_ms(proxy, port) for _ in range(5))
+        print(f"app died inside its answer, client cut: {took_ms} ms", file=sys.stderr)
+        self.assertLess(took_ms[0], 100)
 
     def test_app_that_takes_no_connection_is_504(self):
         with harness.user_sockets():
