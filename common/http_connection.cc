@@ -11,9 +11,6 @@ namespace hpc {
 namespace {
 // Enough for a burst of pipelined requests; more only once the answers before them are done.
 constexpr std::size_t kReadAheadMax = std::size_t{64} * 1024;
-// How long we go on reading from a client that has our last answer. Closing at once could destroy
-// that answer on its way (RFC 9112, 9.6). A client that is still taking it has more time.
-constexpr std::uint64_t kLingerMs = 2000;
 }  // namespace
 
 HttpConnection::HttpConnection(HttpServer& server, std::unique_ptr<Stream> stream, ClientInfo info)
@@ -58,7 +55,10 @@ void HttpConnection::drain() {
 
 void HttpConnection::cut(const Error& why) {
   if (relay_) return relay_->abort(why);
-  if (closing_ && stream_->queued_bytes() == 0) return set_deadline(Deadline::kLinger, 0);
+  if (closing_ && stream_->queued_bytes() == 0) {
+    linger_until_ms_ = 0;
+    return set_deadline(Deadline::kLinger, 0);
+  }
   stream_->abort(why);
 }
 
@@ -66,7 +66,10 @@ void HttpConnection::cut(const Error& why) {
 bool HttpConnection::waits_for_answer() const { return exchange_ && parser_.message_complete(); }
 
 void HttpConnection::on_data(Bytes bytes) noexcept {
-  if (closing_) return;
+  if (closing_) {
+    still_sends_ = true;
+    return;
+  }
   if (waits_for_answer()) {
     hold(bytes);
     return set_deadline_after_read();
@@ -254,7 +257,8 @@ void HttpConnection::close_gently() {
   stream_->shutdown_write();
   linger_bytes_ = stream_->queued_bytes();
   linger_since_ms_ = server_.loop_.now_ms();
-  set_deadline(Deadline::kLinger, kLingerMs);
+  linger_until_ms_ = linger_since_ms_ + server_.options_.linger_total_ms;
+  set_deadline(Deadline::kLinger, server_.options_.linger_ms);
 }
 
 void HttpConnection::set_deadline(Deadline what, std::uint64_t delay_ms) {
@@ -341,16 +345,22 @@ void HttpConnection::leave_client() {
 }
 
 // A whole answer that a slow client is still reading is not cut: not while it takes bytes, and not
-// once the kernel has them all, which delivers them after a plain close.
+// once the kernel has them all, which delivers them after a plain close. Unless the client still
+// sends: bytes that nobody reads make the kernel reset the connection, and the answer to a large
+// upload would be lost on its way (RFC 9112, 9.6).
 void HttpConnection::on_linger() {
   const std::size_t left = stream_->queued_bytes();
-  if (left == 0) return server_.remove(this);
   const std::uint64_t now_ms = server_.loop_.now_ms();
+  const bool still_sends = std::exchange(still_sends_, false) && info_.authenticated;
+  if (left == 0 && still_sends && now_ms < linger_until_ms_) {
+    return set_deadline(Deadline::kLinger, server_.options_.linger_ms);
+  }
+  if (left == 0) return server_.remove(this);
   if (std::exchange(linger_bytes_, left) != left) linger_since_ms_ = now_ms;
   if (now_ms - linger_since_ms_ >= server_.options_.idle_timeout_ms) {
     return stream_->abort({Errc::kTimeout, "client", "too slow"});
   }
-  set_deadline(Deadline::kLinger, kLingerMs);
+  set_deadline(Deadline::kLinger, server_.options_.linger_ms);
 }
 
 }  // namespace hpc

@@ -86,6 +86,8 @@ class HttpConnection final : private Stream::Listener,
   Timer timer_;
   Deadline deadline_ = Deadline::kNone;
   std::uint64_t silent_since_ms_ = 0;  // inside a body, while we read: when the last part came
+  bool still_sends_ = false;           // bytes came since the last look that nobody wants
+  std::uint64_t linger_until_ms_ = 0;  // for a client that still sends
   std::size_t linger_bytes_ = 0;       // what was still queued at the last look
   std::uint64_t linger_since_ms_ = 0;  // when that number last became smaller
   bool keep_ = true;                   // another request may follow this one

@@ -25,6 +25,10 @@ struct HttpServerOptions {
   std::size_t connections_max = 1024;      // past it: 503 and close
   std::size_t unauthenticated_max = 64;    // of them, not yet let in: 503 and close
   std::uint64_t unauthenticated_ms = 10'000;  // then closed
+  // How long we go on reading from a client that has our last answer, and how long from one that
+  // does not stop sending. A client that is still taking the answer has more time.
+  std::uint64_t linger_ms = 2'000;
+  std::uint64_t linger_total_ms = 30'000;
   std::size_t buffer_bytes_max =
       std::size_t{64} * 1024 * 1024;  // over all exchanges: reading pauses
   // After the client's end of input while it waits for an answer: is somebody still there to read

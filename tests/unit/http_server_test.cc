@@ -296,6 +296,62 @@ TEST_F(HttpServerTest, LongPollHasNoDeadline) {
   ASSERT_TRUE(wait_for([client = client] { return client->written.ends_with("ok"); }));
 }
 
+/// A request that is answered and closed while its body still comes: on "/local", or by a stranger.
+struct HttpLingerTest : HttpServerTest {
+  FakeStream* upload_to(std::string_view target) {
+    options.linger_ms = 10;
+    auto* client = connect();
+    client->deliver("POST " + std::string(target) +
+                    " HTTP/1.1\r\nHost: n\r\nContent-Length: 999999\r\n\r\n");
+    EXPECT_TRUE(client->half_closed);
+    client->queued = 0;  // the kernel has our answer
+    return client;
+  }
+  std::uint64_t open() const { return server->stats().open_connections; }
+  /// Sends on every 2 ms; how many ms until the connection was closed, at most `ms_max`.
+  std::uint64_t send_on(FakeStream* client, std::uint64_t ms_max) {
+    const auto began_ms = loop.now_ms();
+    Timer sender(loop, [&] {
+      if (open() == 0) return;
+      client->deliver("x");
+      sender.start(2);
+    });
+    sender.start(2);
+    wait_for([&] { return open() == 0 || loop.now_ms() - began_ms > ms_max; });
+    return loop.now_ms() - began_ms;
+  }
+};
+
+TEST_F(HttpLingerTest, AClientThatSendsOnKeepsItsAnswer) {
+  EXPECT_GT(send_on(upload_to("/local"), 100), 100U);
+  EXPECT_EQ(open(), 1U);
+  EXPECT_TRUE(wait_for([&] { return open() == 0; })) << "it has stopped sending";
+}
+
+TEST_F(HttpLingerTest, ItIsClosedInTheEnd) {
+  options.linger_total_ms = 50;
+  EXPECT_GE(send_on(upload_to("/local"), 10'000), 50U);
+  EXPECT_EQ(open(), 0U);
+}
+
+TEST_F(HttpLingerTest, AStrangerHasNoMoreTime) {
+  EXPECT_LT(send_on(upload_to("/stranger"), 5'000), 5'000U);
+  EXPECT_EQ(open(), 0U);
+}
+
+TEST_F(HttpLingerTest, ADrainDoesNotWaitForIt) {
+  auto* client = upload_to("/local");
+  bool drained = false;
+  server->drain(30, [&] { drained = true; });
+  Timer sender(loop, [&] {
+    if (drained) return;
+    client->deliver("x");
+    sender.start(2);
+  });
+  sender.start(2);
+  EXPECT_TRUE(wait_for([&] { return drained; }));
+}
+
 TEST_F(HttpServerTest, DrainFinishesWhatRunsAndClosesTheRest) {
   auto* idle = connect();
   idle->deliver(get("/local"));
