@@ -55,6 +55,12 @@ NodeProxy::NodeProxy(const NodeProxyState& state, const Access& access, Upstream
       last_request_ms_(clock.now_ms()) {}
 
 Decision NodeProxy::on_request(const RequestHead& head, ClientInfo& client) {
+  auto decision = decide(head, client);
+  log_request(head, decision);
+  return decision;
+}
+
+Decision NodeProxy::decide(const RequestHead& head, ClientInfo& client) {
   client.greeted = false;
   const std::string_view path = path_of(head.target);
   const bool health = path == "/healthz" && is_read(head);
@@ -79,9 +85,7 @@ Decision NodeProxy::on_request(const RequestHead& head, ClientInfo& client) {
   client.authenticated = true;
   if (path == kSetAppPath) return set_app(head, client, verdict == Access::Verdict::kTokenHolder);
   if (!only_watches(path)) note_use();
-  auto decision = route(head, client, verdict == Access::Verdict::kTokenHolder);
-  log_request(head, decision);
-  return decision;
+  return route(head, client, verdict == Access::Verdict::kTokenHolder);
 }
 
 std::optional<RootFallback> NodeProxy::root_fallback(const RequestHead& head,

@@ -42,6 +42,7 @@ class NodeProxy final : public HttpHandler {
   void note_use() { last_request_ms_ = clock_.now_ms(); }
 
  private:
+  Decision decide(const RequestHead& head, ClientInfo& client);
   Decision route(const RequestHead& head, ClientInfo& client, bool token_holder);
   std::optional<RootFallback> root_fallback(const RequestHead& head, bool token_holder) const;
   Decision forward(const RequestHead& head, const ClientInfo& client, bool token_holder);

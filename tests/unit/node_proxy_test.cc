@@ -402,5 +402,17 @@ TEST(AnswerTest, HtmlIsEscapedAndLockedDown) {
   EXPECT_TRUE(csp && nosniff);
 }
 
+TEST_F(NodeProxyTest, LogsWhoeverItRefusesButNoSecret) {
+  owner.ours = false;
+  EXPECT_EQ(status(request("/port/5500/x?key=secret", {{"Cookie", "secret=1"}})), 401);
+  EXPECT_NE(logged.find("path=/port/5500/x "), std::string::npos) << logged;
+  EXPECT_NE(logged.find("answer=401"), std::string::npos) << logged;
+  logged.clear();
+  EXPECT_EQ(status(request("/status?x=secret", {{"X-HPC-Proxy-Token", kToken}})), 200);
+  EXPECT_NE(logged.find("answer=200"), std::string::npos) << logged;
+  EXPECT_EQ(logged.find(kToken), std::string::npos);
+  EXPECT_EQ(logged.find("secret"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace hpc
