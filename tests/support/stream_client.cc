@@ -86,7 +86,8 @@ std::uint64_t download_chunks(Reader& reader) {
     }
     if (size == 0) return check.taken();
     take_all(reader, check, size);
-    if (!reader.line(line) || !line.empty()) give_up("chunk without end", line, check.taken());
+    if (!reader.line(line)) give_up("cut off", "at the end of a chunk", check.taken());
+    if (!line.empty()) give_up("chunk without end", line, check.taken());
   }
 }
 
@@ -94,10 +95,13 @@ std::uint64_t download_frames(Reader& reader) {
   PatternCheck check;
   for (;;) {
     const std::string head = reader.exactly(2);
+    if (head.size() < 2) give_up("cut off", "before the last frame", check.taken());
     if (head == std::string_view("\x88\x00", 2)) return check.taken();
     if (head != "\x82\x7F") give_up("not a frame of the app", head, check.taken());
     std::uint64_t size = 0;
-    for (const char byte : reader.exactly(8)) size = size << 8 | static_cast<std::uint8_t>(byte);
+    const std::string length = reader.exactly(8);
+    if (length.size() < 8) give_up("cut off", "inside the head of a frame", check.taken());
+    for (const char byte : length) size = size << 8 | static_cast<std::uint8_t>(byte);
     take_all(reader, check, size);
   }
 }
