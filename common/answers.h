@@ -2,6 +2,7 @@
 #include <string>
 #include <string_view>
 
+#include "common/escape_html.h"
 #include "common/http_handler.h"
 #include "common/http_head.h"
 
@@ -15,7 +16,6 @@ namespace hpc {
 // Long enough not to load a node, short enough that a person does not reach for the reload button.
 constexpr int kRetrySeconds = 2;
 
-std::string escape_html(std::string_view text);
 /// "<p>" around the escaped text.
 std::string html_paragraph(std::string_view text);
 

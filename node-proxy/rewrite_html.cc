@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include "common/escape_html.h"
 #include "common/http_head.h"
 #include "node-proxy/rewrite_attribute.h"
 
@@ -73,27 +74,6 @@ std::optional<AttributeValue> kind_of(const HtmlTag& tag, std::string_view name)
   return std::nullopt;
 }
 
-void append_escaped(std::string& out, std::string_view text) {
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      default:
-        out += c;
-    }
-  }
-}
-
 /// The first byte of UTF-16 with a byte order mark, which no text of ours begins with.
 bool begins_like_utf16(char first) { return first == '\xfe' || first == '\xff'; }
 
@@ -159,7 +139,7 @@ bool HtmlRewriter::wants_base_before(const HtmlTag& tag) const {
 void HtmlRewriter::put_base() {
   base_done_ = has_base_ = true;
   out_->append("<base href=\"");
-  append_escaped(*out_, answer_.page);
+  out_->append(escape_html(answer_.page));
   out_->append(answer_.xml ? "\"/>" : "\">");
 }
 
