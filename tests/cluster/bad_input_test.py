@@ -6,7 +6,8 @@ import sys
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
-from slurm_site import eventually, our_program  # noqa: E402
+from slurm_site import our_program  # noqa: E402
+from waiting import wait_until  # noqa: E402
 from whole_path import WholePath, get  # noqa: E402
 
 NOT_FOUND, NOT_AUTHENTICATED = 3, 4
@@ -44,11 +45,12 @@ class BadInputTest(unittest.TestCase):
         record = next(self.site.home("bob").glob(".hpc-proxy/jobs/*.json"))
         text = record.read_text()
         self.site.run("bob@login", "scancel", job)
-        eventually(lambda: not record.exists(), 30, "the record's end with its job")
+        wait_until(lambda: not record.exists(), "the record's end with its job", 30)
         # As after a crash of the node, which removes nothing.
         self.site.run("bob@login", "sh", "-c",
                       f"umask 077; cat > .hpc-proxy/jobs/{record.name} <<'END'\n{text}\nEND\n")
-        eventually(lambda: self.site.job_state("bob", job) in ("", "COMPLETED ", "CANCELLED "))
+        wait_until(lambda: self.site.job_state("bob", job) in ("", "COMPLETED ", "CANCELLED "),
+                   "the job's end")
         code, said = self.connect("bob")
         self.assertEqual(code, NOT_FOUND, said)
 

@@ -8,7 +8,8 @@ import unittest
 
 SUPPORT = pathlib.Path(__file__).resolve().parent.parent / "support"
 sys.path.insert(0, str(SUPPORT))
-from slurm_site import ROOT, eventually, skip  # noqa: E402
+from slurm_site import ROOT, skip  # noqa: E402
+from waiting import wait_until  # noqa: E402
 from whole_path import WholePath, get  # noqa: E402
 
 LIVE_SERVER = ("live-server", "--host=127.0.0.1", "--no-browser")
@@ -61,7 +62,7 @@ class DemoPathTest(unittest.TestCase):
                         "</body></html>\n")
         job = self.submit(user, "plain.sbatch", *LIVE_SERVER, f"--port={port}",
                           f"/mnt/home/{user}/site", **more)
-        eventually(lambda: self.path.record(user), what="the job's record")
+        wait_until(lambda: self.path.record(user), "the job's record")
         manager = self.path.connect(user)
         seen = subprocess.run(
             ["/usr/bin/python3", SUPPORT / "live_reload.py", f"{manager.url}/port/{port}/", page],
@@ -75,7 +76,7 @@ class DemoPathTest(unittest.TestCase):
     def test_live_server_page_and_reload(self):
         job = self.check_live_server("alice", 5500)
         self.site.run("alice@login", "scancel", job)
-        eventually(lambda: not self.path.record("alice"), 30, "the record's end with its job")
+        wait_until(lambda: not self.path.record("alice"), "the record's end with its job", 30)
 
     def test_lines_of_older_job_scripts_still_work(self):
         job = self.check_live_server("bob", 5501, environment="HPC_PROXY_START=wait")
@@ -88,7 +89,7 @@ class DemoPathTest(unittest.TestCase):
         program.write_text(CODE_SERVER)
         program.chmod(0o755)
         job = self.submit("carol", "vscode.sbatch")
-        eventually(lambda: "password: in" in self.output("carol", job), 30, "the page's address")
+        wait_until(lambda: "password: in" in self.output("carol", job), "the page's address", 30)
         address = self.output("carol", job).split("VS Code: ", 1)[1].split()[0]
         port = address.rstrip("/").rsplit("/", 1)[1]
         self.assertEqual(address, f"http://127.0.0.1:9000/port/{port}/")
@@ -97,11 +98,11 @@ class DemoPathTest(unittest.TestCase):
         settings = self.site.home("carol") / f".hpc-proxy/vscode-{job}/config.yaml"
         self.assertEqual(os.stat(settings).st_mode & 0o777, 0o600)
         self.site.run("carol@login", "scancel", job)
-        eventually(lambda: not settings.exists(), what="the end of the password's file")
+        wait_until(lambda: not settings.exists(), "the end of the password's file")
 
     def test_template_without_hpc_proxy_says_so(self):
         job = self.submit("carol", "plain.sbatch", "true", environment="PATH=/usr/bin:/bin")
-        eventually(lambda: "hpc-proxy is not in PATH" in self.output("carol", job), 30)
+        wait_until(lambda: "hpc-proxy is not in PATH" in self.output("carol", job), "the error", 30)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import unittest
 import urllib.parse
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
-from slurm_site import eventually  # noqa: E402
+from waiting import wait_until  # noqa: E402
 from test_app import pattern  # noqa: E402
 from whole_path import WholePath, memory_peak_kib  # noqa: E402
 
@@ -128,7 +128,7 @@ class LoadTest(unittest.TestCase):
             return now[0] <= before[0] and now[1] <= before[1]
 
         try:
-            eventually(settled, SETTLE_SECONDS, every=0.5)
+            wait_until(settled, "all connections are closed", SETTLE_SECONDS, every=0.5)
         except AssertionError:
             self.fail(f"descriptors of (hpc-manager, hpc-proxy) were {before}, "
                       f"are {self.descriptors()}")

@@ -6,7 +6,7 @@ import sys
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
-from slurm_site import eventually  # noqa: E402
+from waiting import wait_until  # noqa: E402
 from whole_path import WholePath, get  # noqa: E402
 
 
@@ -36,7 +36,7 @@ class ReconnectTest(unittest.TestCase):
         before = self.sessions("alice")
         self.assertTrue(before)
         self.site.run("login", "kill", "-KILL", *before)
-        back = eventually(lambda: self.who(manager, 5500), 40, "the same URL after the kill")
+        back = wait_until(lambda: self.who(manager, 5500), "the same URL after the kill", 40)
         self.assertEqual((back["user"], back["host"]), ("alice", "c1"))
         self.assertFalse(set(before) & set(self.sessions("alice")))
         self.assertIsNone(manager.process.poll(), manager.text())
@@ -48,7 +48,7 @@ class ReconnectTest(unittest.TestCase):
         self.site.run("login", "scontrol", "requeue", job)
         self.site.run("login", "scontrol", "update", f"JobId={job}", "ReqNodeList=c2")
         self.path.wait_for_app("bob", job, "c2", 5501)
-        moved = eventually(lambda: self.who(manager, 5501), 40, "the same URL on the other node")
+        moved = wait_until(lambda: self.who(manager, 5501), "the same URL on the other node", 40)
         self.assertEqual((moved["host"], moved["restarts"], moved["job"]), ("c2", 1, job))
         self.assertIsNone(manager.process.poll(), manager.text())
 

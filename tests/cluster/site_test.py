@@ -6,7 +6,8 @@ import sys
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
-from slurm_site import Site, eventually  # noqa: E402
+from slurm_site import Site  # noqa: E402
+from waiting import wait_until  # noqa: E402
 
 SLEEPER = "#!/bin/bash\n#SBATCH --requeue\necho restart ${SLURM_RESTART_COUNT:-0}\nsleep 300 & wait\n"
 
@@ -32,20 +33,19 @@ class SiteTest(unittest.TestCase):
 
     def test_job_runs_and_is_requeued_to_the_other_node(self):
         job = self.site.submit("alice", SLEEPER, "-w", "c1")
-        eventually(lambda: self.site.job_state("alice", job) == "RUNNING c1")
+        wait_until(lambda: self.site.job_state("alice", job) == "RUNNING c1", "it runs on c1")
         self.site.run("login", "scontrol", "requeue", job)
         self.site.run("login", "scontrol", "update", f"JobId={job}", "ReqNodeList=c2")
-        eventually(lambda: self.site.job_state("alice", job) == "RUNNING c2",
-                   what=f"job {job} on c2")
+        wait_until(lambda: self.site.job_state("alice", job) == "RUNNING c2", f"job {job} on c2")
         output = self.site.home("alice") / f"slurm-{job}.out"
-        eventually(lambda: "restart 1" in output.read_text(), what="the job's second start")
+        wait_until(lambda: "restart 1" in output.read_text(), "the job's second start")
         self.site.run("alice@login", "scancel", job)
 
     def test_compute_node_takes_only_users_with_a_job(self):
         refused = self.ssh("carol", "ssh -o BatchMode=yes c2 hostname")
         self.assertIn("Permission denied", refused.stderr)
         job = self.site.submit("carol", SLEEPER, "-w", "c2")
-        eventually(lambda: self.site.job_state("carol", job) == "RUNNING c2")
+        wait_until(lambda: self.site.job_state("carol", job) == "RUNNING c2", "it runs on c2")
         self.assertEqual(self.ssh("carol", "ssh -o BatchMode=yes c2 hostname").stdout, "c2\n")
         self.site.run("carol@login", "scancel", job)
 

@@ -8,7 +8,8 @@ import sys
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
-from slurm_site import SUPPORT, eventually  # noqa: E402
+from slurm_site import SUPPORT  # noqa: E402
+from waiting import wait_until  # noqa: E402
 from websocket import WebSocket, WebSocketError  # noqa: E402
 from whole_path import WholePath, get  # noqa: E402
 
@@ -68,8 +69,8 @@ class Listener:
             [SUPPORT / "site.sh", "exec", site.directory, where, "/usr/bin/python3", "-c",
              LISTENER, user or "root", address, str(port)],
             stdin=subprocess.PIPE, stdout=self._log, stderr=self._log)
-        eventually(lambda: "ready" in self.seen() or self._process.poll() is not None,
-                   what=f"a listener of {user}")
+        wait_until(lambda: "ready" in self.seen() or self._process.poll() is not None,
+                   f"a listener of {user}")
         if self._process.poll() is not None:
             raise AssertionError(self.seen())
 
@@ -189,7 +190,7 @@ class TwoUsersSameNodeTest(unittest.TestCase):
                     WebSocket(f"{self.managers['alice'].url}/port/{SQUATTED_PORT}/{SECRET}")
                 self.assertIn("403", str(refused.exception))
                 # What was connected has ended, so what was sent would have been seen.
-                eventually(lambda: squatter.seen().count("closed") >= 2, what="both are closed")
+                wait_until(lambda: squatter.seen().count("closed") >= 2, "both are closed")
                 self.assertNotIn("saw", squatter.seen(), address)
 
     def test_squatter_on_the_other_family_is_passed_by(self):

@@ -6,7 +6,6 @@ import sys
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
-from slurm_site import eventually  # noqa: E402
 from whole_path import WholePath, get  # noqa: E402
 
 

@@ -11,7 +11,8 @@ import threading
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
-from connect_site import App, LoginHost, eventually, free_port, kill_tree  # noqa: E402
+from connect_site import App, LoginHost, free_port, kill_tree  # noqa: E402
+from waiting import wait_until  # noqa: E402
 from websocket import WebSocket, WebSocketError  # noqa: E402
 
 USAGE, NOT_FOUND, NOT_AUTHENTICATED = 2, 3, 4
@@ -189,7 +190,7 @@ class ReconnectTest(ConnectTest):
         self.app_answer(manager)
         (session,) = self.host.ssh_sessions()
         kill_tree(session)
-        eventually(lambda: "SSH connection was lost" in manager.said(), what="the loss is seen")
+        wait_until(lambda: "SSH connection was lost" in manager.said(), "the loss is seen")
         status, fields, body = manager.request("POST", f"/port/{self.app.port}/", body="x")
         self.assertEqual((status, fields["Retry-After"]), (503, "2"), body)
         self.app_answer(manager)  # waits, and is answered
@@ -202,12 +203,12 @@ class ReconnectTest(ConnectTest):
         (session,) = self.host.ssh_sessions()
         self.host.stop_sshd()
         kill_tree(session)
-        eventually(lambda: "SSH connection was lost" in manager.said(), what="the loss is seen")
+        wait_until(lambda: "SSH connection was lost" in manager.said(), "the loss is seen")
         status, fields, body = manager.get("/port/5500/", headers={"Accept": "text/html"})
         self.assertEqual(status, 503)
         self.assertIn(b"http-equiv=\"refresh\"", body)
         self.host.start_sshd()
-        eventually(lambda: manager.get(f"/port/{self.app.port}/")[0] == 200, 30, "it works again")
+        wait_until(lambda: manager.get(f"/port/{self.app.port}/")[0] == 200, "it works again", 30)
 
     def test_follows_hpc_proxy_to_another_port(self):
         proxy = self.host.start_proxy()
@@ -215,17 +216,17 @@ class ReconnectTest(ConnectTest):
         self.app_answer(manager)
         proxy.terminate()
         proxy.wait(15)
-        eventually(lambda: "does not answer any more" in manager.said(), what="the end is seen")
+        wait_until(lambda: "does not answer any more" in manager.said(), "the end is seen")
         self.host.start_proxy()
         self.app_answer(manager)
-        eventually(lambda: "with another hpc-proxy" in manager.said(), what="it moved")
+        wait_until(lambda: "with another hpc-proxy" in manager.said(), "it moved")
 
     def test_warm_channels_see_the_end_before_any_request(self):
         proxy = self.host.start_proxy()
         manager = self.host.connect()
         proxy.kill()
         proxy.wait()
-        eventually(lambda: "does not answer any more" in manager.said(), what="the end is seen")
+        wait_until(lambda: "does not answer any more" in manager.said(), "the end is seen")
 
 
 class FirstStepsTest(ConnectTest):
@@ -338,7 +339,7 @@ class FirstStepsTest(ConnectTest):
         threading.Thread(target=impostor, daemon=True).start()
         record = self.host.write_record("4711", port=listener.getsockname()[1])
         self.fails(NOT_AUTHENTICATED, "not the hpc-proxy of the record")
-        eventually(lambda: seen, what="the impostor has told what it saw")
+        wait_until(lambda: seen, "the impostor has told what it saw")
         for text in seen:
             self.assertRegex(text, rb"\AGET /\.hpc-proxy/hello\?nonce=[0-9a-f]{64} HTTP/1\.1\r\n"
                                    rb"Host: 127\.0\.0\.1\r\n\r\n\Z")

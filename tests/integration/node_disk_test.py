@@ -131,7 +131,7 @@ class ReplacedTest(harness.TestCase):
             return connection.read_answer()
 
     def test_log_is_never_written_through_a_hard_link(self):
-        task, _ = self.popen(["sleep", "60"])
+        task = self.task()
         variables = {"SLURM_JOB_ID": "77", "SLURM_TASK_PID": str(task.pid)}
         self.start().end()
         precious = self.home / "thesis"
@@ -146,7 +146,7 @@ class ReplacedTest(harness.TestCase):
         self.assertEqual(precious.read_text(), "all of it")
 
     def test_pipe_for_the_log_does_not_hang_the_start(self):
-        task, _ = self.popen(["sleep", "60"])
+        task = self.task()
         variables = {"SLURM_JOB_ID": "77", "SLURM_TASK_PID": str(task.pid)}
         self.start().end()
         os.mkfifo(self.home / ".hpc-proxy/77.log", 0o666)

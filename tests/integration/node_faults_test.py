@@ -322,17 +322,8 @@ class EndTest(FaultCase):
         self.assertEqual([path.name for path in (self.home / ".hpc-proxy").iterdir()], ["jobs"])
 
     def test_daemon_finishes_what_runs_when_its_task_is_killed(self):
-        asked, go = threading.Event(), threading.Event()
-
-        def handle(connection):
-            with connection:
-                connection.recv(65536)
-                asked.set()
-                go.wait(harness.PATIENCE_SECONDS)
-                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone")
-
-        port = self.app(handle)
-        task, _ = self.popen(["sleep", "60"])
+        port, asked, go = self.slow_app()
+        task = self.task()
         variables = {"SLURM_JOB_ID": "77", "SLURM_TASK_PID": str(task.pid)}
         self.assertEqual(self.run_proxy("--daemon", variables=variables).returncode, 0)
         record = self.home / ".hpc-proxy/jobs/77.json"

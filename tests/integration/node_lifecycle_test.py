@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
 import harness  # noqa: E402
@@ -30,19 +29,6 @@ class LifecycleTest(harness.TestCase):
         """Runs a job script with hpc-proxy in its PATH."""
         path = f"{self.base}:{os.environ['PATH']}"
         return self.popen(["bash", "-c", script], variables={"PATH": path}, **options)
-
-    def slow_app(self):
-        """An app that answers when the event is set; returns port, asked, answer."""
-        asked, go = threading.Event(), threading.Event()
-
-        def handle(connection):
-            with connection:
-                connection.recv(65536)
-                asked.set()
-                go.wait(harness.PATIENCE_SECONDS)
-                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone")
-
-        return self.app(handle), asked, go
 
     def ask(self, proxy, target):
         connection = proxy.connect()
@@ -170,7 +156,7 @@ class LifecycleTest(harness.TestCase):
         harness.wait_until(lambda: self.is_refused(int(second)), "its port is free")
 
     def test_daemon_is_bound_to_the_slurm_task(self):
-        task, _ = self.popen(["sleep", "60"])
+        task = self.task()
         done = self.run_proxy("--daemon", variables={"SLURM_JOB_ID": "77",
                                                      "SLURM_TASK_PID": str(task.pid)})
         self.assertEqual(done.returncode, 0, done.stderr)
@@ -186,7 +172,7 @@ class LifecycleTest(harness.TestCase):
         self.assert_refused(1, port, "in use", arguments=("--daemon", "--port", port))
 
     def test_daemon_logs_into_its_directory(self):
-        task, _ = self.popen(["sleep", "60"])
+        task = self.task()
         variables = {"SLURM_JOB_ID": "77", "SLURM_TASK_PID": str(task.pid)}
         self.assertEqual(
             self.run_proxy("--daemon", "--verbose", variables=variables).returncode, 0)
@@ -198,7 +184,7 @@ class LifecycleTest(harness.TestCase):
 
     def test_ready_fd_with_daemon(self):
         reading, writing = os.pipe()
-        task, _ = self.popen(["sleep", "60"])
+        task = self.task()
         done = subprocess.run(
             harness.as_user(harness.USER_UID,
                             [str(self.program), "--daemon", "--ready-fd", str(writing)]),

@@ -12,13 +12,14 @@ import unittest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
 import connect_site  # noqa: E402
 import streams  # noqa: E402
+from waiting import wait_until  # noqa: E402
 
 TOTAL = streams.total_bytes(1000 ** 3)
 SECONDS_MAX = 300
 LIMITS_KIB = {"hpc-proxy": 16 * streams.MIB_KIB, "hpc-manager": 32 * streams.MIB_KIB}
 
 
-class ConnectStreamsTest(unittest.TestCase):
+class ConnectStreamsTest(streams.EveryKind, unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.host = connect_site.LoginHost()
@@ -47,23 +48,11 @@ class ConnectStreamsTest(unittest.TestCase):
             watch.look()
             return client.poll() is not None
 
-        connect_site.eventually(ended, SECONDS_MAX, f"{kind} of {TOTAL} bytes")
+        wait_until(ended, f"{kind} of {TOTAL} bytes", SECONDS_MAX)
         with client.stdout:
             output = client.stdout.read()
         self.assertEqual(client.returncode, 0, output + self.host.logs())
         streams.check(self, kind, TOTAL, output, watch, LIMITS_KIB)
-
-    def test_server_sent_events(self):
-        self.soak("sse")
-
-    def test_chunked_download(self):
-        self.soak("chunked")
-
-    def test_web_socket_frames(self):
-        self.soak("websocket")
-
-    def test_upload(self):
-        self.soak("upload")
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ SECONDS_MAX = 600
 LIMITS_KIB = {"hpc-proxy": 16 * streams.MIB_KIB}
 
 
-class NodeStreamsTest(harness.TestCase):
+class NodeStreamsTest(streams.EveryKind, harness.TestCase):
     def soak(self, kind):
         app, proxy = streams.start_app(self), self.start()
         client, log = self.popen([streams.tool("stream_client", self.base), proxy.port,
@@ -31,18 +31,6 @@ class NodeStreamsTest(harness.TestCase):
         harness.wait_until(ended, f"{kind} of {TOTAL} bytes", SECONDS_MAX)
         self.assertEqual(client.returncode, 0, log.read_text())
         streams.check(self, kind, TOTAL, log.read_text(), watch, LIMITS_KIB)
-
-    def test_server_sent_events(self):
-        self.soak("sse")
-
-    def test_chunked_download(self):
-        self.soak("chunked")
-
-    def test_web_socket_frames(self):
-        self.soak("websocket")
-
-    def test_upload(self):
-        self.soak("upload")
 
 
 if __name__ == "__main__":

@@ -22,6 +22,8 @@ import tempfile
 import threading
 import time
 
+from waiting import wait_until
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 SKIP = 77
 WEBSOCKET_GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, 1.3
@@ -37,18 +39,6 @@ def program(variable, path):
     if not found.is_file():
         skip(f"{found} is not built")
     return str(found)
-
-
-def eventually(condition, seconds=20, what="the condition"):
-    """Polls until condition() is true and returns its value."""
-    deadline = time.monotonic() + seconds
-    while True:
-        value = condition()
-        if value:
-            return value
-        if time.monotonic() > deadline:
-            raise AssertionError(f"{what}: not within {seconds} s")
-        time.sleep(0.02)
 
 
 def free_port():
@@ -165,7 +155,7 @@ class LoginHost:
         self.sshd = subprocess.Popen(
             ["/usr/sbin/sshd", "-D", "-E", f"{self.directory}/sshd.log", "-f", str(config)])
         self.processes.append(self.sshd)
-        eventually(self.sshd_listens, what="sshd listening")
+        wait_until(self.sshd_listens, "sshd listening")
 
     def sshd_listens(self):
         with socket.socket() as probe:
@@ -188,8 +178,8 @@ class LoginHost:
                                    stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         log.close()
         self.processes.append(process)
-        eventually(lambda: set(self.records()) - before or process.poll() is not None,
-                   what="the record of hpc-proxy")
+        wait_until(lambda: set(self.records()) - before or process.poll() is not None,
+                   "the record of hpc-proxy")
         if process.poll() is not None:
             raise AssertionError("hpc-proxy ended:\n" + self.logs())
         return process

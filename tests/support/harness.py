@@ -23,29 +23,16 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 import unittest
+
+from waiting import PATIENCE_SECONDS, wait_until  # noqa: F401
 
 USER_UID = 20001
 OTHER_UID = 20002
 IS_ROOT = os.geteuid() == 0
-# Everything here takes milliseconds; a busy machine may take a thousand times as long.
-PATIENCE_SECONDS = 20
 
 # Of the tests' own surroundings nothing may reach the programs.
 FOREIGN_VARIABLES = ("SLURM", "HPC_PROXY", "HPC_MANAGER")
-
-
-def wait_until(condition, what, seconds=PATIENCE_SECONDS):
-    """Polls `condition` until it is true and returns its value."""
-    deadline = time.monotonic() + seconds
-    while True:
-        value = condition()
-        if value:
-            return value
-        if time.monotonic() > deadline:
-            raise AssertionError(f"not in {seconds} s: {what}")
-        time.sleep(0.01)
 
 
 def as_user(uid, command):
@@ -282,6 +269,23 @@ class TestCase(unittest.TestCase):
         self.addCleanup(server.server_close)
         self.addCleanup(server.shutdown)
         return server.server_address[1]
+
+    def slow_app(self):
+        """An app that answers when the event is set; returns port, asked, answer."""
+        asked, go = threading.Event(), threading.Event()
+
+        def handle(connection):
+            with connection:
+                connection.recv(65536)
+                asked.set()
+                go.wait(PATIENCE_SECONDS)
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone")
+
+        return self.app(handle), asked, go
+
+    def task(self):
+        """A process that stands for the job's task: does nothing until it is killed."""
+        return self.popen(["tail", "-f", "/dev/null"])[0]
 
     def _end_all(self):
         for process in self._processes:

@@ -30,18 +30,6 @@ def skip(reason):
     os._exit(SKIP)
 
 
-def eventually(condition, seconds=20, what="the condition", every=0.02):
-    """Polls until condition() is true and returns its value; fails after `seconds`."""
-    deadline = time.monotonic() + seconds
-    while True:
-        value = condition()
-        if value:
-            return value
-        if time.monotonic() > deadline:
-            raise AssertionError(f"{what}: not within {seconds} s")
-        time.sleep(every)
-
-
 def our_program(name):
     """The path of hpc-proxy or hpc-manager as CMake built it; skips when it is not there."""
     variable = name.upper().replace("-PROXY", "_PROXY").replace("-MANAGER", "_MANAGER")

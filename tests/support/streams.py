@@ -106,3 +106,19 @@ def check(test, kind, total, output, watch, limits_kib):
         # The kernel counts both in batches, so either may be the larger.
         highest = max(watch.peak_kib[name], watch.highest_kib[name])
         test.assertLess(highest, limit, f"memory of {name}, KiB")
+
+
+class EveryKind:
+    """One test for each kind of stream, for a test case that has soak(kind)."""
+
+    def test_server_sent_events(self):
+        self.soak("sse")
+
+    def test_chunked_download(self):
+        self.soak("chunked")
+
+    def test_web_socket_frames(self):
+        self.soak("websocket")
+
+    def test_upload(self):
+        self.soak("upload")

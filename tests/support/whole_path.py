@@ -11,7 +11,8 @@ import threading
 import urllib.error
 import urllib.request
 
-from slurm_site import Site, eventually, our_program
+from slurm_site import Site, our_program
+from waiting import wait_until
 
 # No proxy from the environment may stand between the test and hpc-manager.
 OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -109,11 +110,11 @@ class WholePath:
         return job
 
     def wait_for_app(self, user, job, node, port=5500):
-        eventually(lambda: self.site.job_state(user, job) == f"RUNNING {node}", 40,
-                   f"job {job} on {node}")
-        eventually(lambda: self.record(user), what="the job's record")
+        wait_until(lambda: self.site.job_state(user, job) == f"RUNNING {node}",
+                   f"job {job} on {node}", 40)
+        wait_until(lambda: self.record(user), "the job's record")
         listening = ["sh", "-c", f"ss -Hltn 'sport = :{port}'"]
-        eventually(lambda: self.site.run(node, *listening), what=f"port {port} on {node}")
+        wait_until(lambda: self.site.run(node, *listening), f"port {port} on {node}")
 
     def record(self, user):
         """The newest job record of the user; None when there is none."""
