@@ -59,6 +59,10 @@ int http_status(Errc code) {
       return 404;
     case Errc::kTooLarge:
       return 413;
+    case Errc::kConflict:
+      return 409;
+    case Errc::kTooMany:
+      return 429;
     case Errc::kRefused:
     case Errc::kUnavailable:
       return 503;

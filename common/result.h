@@ -12,6 +12,8 @@ enum class Errc {
   kForbidden,     // known, but not allowed: answer 403, exit 4
   kNotFound,      // no such route, record, job: answer 404, exit 3
   kTooLarge,      // a named limit was passed
+  kConflict,      // it contradicts what is there (a slot in use): answer 409, exit 1
+  kTooMany,       // the asker has as many as he may have: answer 429, exit 1
   kTimeout,       // a named deadline passed: answer 504, exit 5
   kRefused,       // nothing listens there: answer 503 "waiting", worth trying again
   kUnavailable,   // we cannot now (tunnel down, limit reached): answer 503, worth trying again

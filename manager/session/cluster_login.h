@@ -1,0 +1,65 @@
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "common/result.h"
+#include "manager/ssh/ssh_connection.h"
+
+namespace hpc {
+
+/// One user's SSH connection to one cluster, shared by all his sessions there: connects, comes back
+/// by itself after a loss (back-off 1 to 60 s with jitter), and stops for good, until somebody
+/// acts, when the server refuses the user or shows another host key.
+class ClusterLogin {
+ public:
+  enum class State : std::uint8_t {
+    kIdle,        // nobody has needed it yet
+    kConnecting,  // connect and authentication
+    kUp,
+    kWaiting,  // down, backing off
+    kStopped,  // refused: retry() or adopt() is needed
+  };
+
+  /// Told in the turn in which it happens; may watch, unwatch and retry, may not destroy the login.
+  class Watcher {
+   public:
+    /// Also told, in a later turn, to a watcher that comes while it is up. The connection lives
+    /// until on_login_down() or on_login_stopped() has returned.
+    virtual void on_login_up(SshConnection& connection) = 0;
+    /// Lost, or could not be made: it will be tried again.
+    virtual void on_login_down(const Error& why) = 0;
+    /// Refused for good.
+    virtual void on_login_stopped(const Error& why) = 0;
+    /// A line for people.
+    virtual void on_login_progress(const std::string& text) = 0;
+
+   protected:
+    ~Watcher() = default;
+  };
+
+  virtual ~ClusterLogin() = default;
+  /// The first watcher makes it connect; the last that goes lets it disconnect, after a while.
+  virtual void watch(Watcher& watcher) = 0;
+  virtual void unwatch(Watcher& watcher) = 0;
+  /// The user has acted: connect again now, with the back-off from its start.
+  virtual void retry() = 0;
+  /// Takes over a connection that was authenticated elsewhere (a login page).
+  virtual void adopt(std::unique_ptr<SshConnection> connection) = 0;
+  virtual State state() const = 0;
+  /// Why it is not up, in one line; may be empty.
+  virtual const std::string& trouble() const = 0;
+  /// "login01 as alice".
+  virtual std::string destination() const = 0;
+};
+
+/// All of them, by user and cluster; made when first needed.
+class ClusterLogins {
+ public:
+  virtual ~ClusterLogins() = default;
+  /// kNotFound: no such cluster; kConfig: no key for this user, with the reason and what to do.
+  /// The login lives as long as this.
+  virtual Result<ClusterLogin*> login(const std::string& user, const std::string& cluster) = 0;
+};
+
+}  // namespace hpc
