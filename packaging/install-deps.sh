@@ -18,8 +18,8 @@ policy_mark='# Written by install-deps.sh of hpc-proxy; removed when it ends.'
 
 build_packages=(
   ca-certificates cmake g++ git make pkg-config
-  libcli11-dev libexpected-dev libgmock-dev libgtest-dev libsodium-dev libsqlite3-dev libssh-dev
-  libssl-dev libuv1-dev node-llhttp rapidjson-dev
+  libcjson-dev libcli11-dev libexpected-dev libgmock-dev libgtest-dev libsodium-dev libsqlite3-dev
+  libssh-dev libssl-dev libuv1-dev node-llhttp rapidjson-dev
 )
 demo_packages=(openssh-client openssh-server python3)
 test_packages=(
