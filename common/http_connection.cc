@@ -62,6 +62,13 @@ void HttpConnection::cut(const Error& why) {
   stream_->abort(why);
 }
 
+void HttpConnection::cut_traffic(const Error& why) {
+  if (relay_) return relay_->abort(why);
+  closing_ = true;
+  retire_exchange();
+  stream_->abort(why);
+}
+
 // A request is complete and its exchange still runs: the next one waits in held_.
 bool HttpConnection::waits_for_answer() const { return exchange_ && parser_.message_complete(); }
 
@@ -127,7 +134,9 @@ void HttpConnection::on_head() noexcept {
 std::unique_ptr<Exchange> HttpConnection::make_exchange(Decision decision) {
   const auto& head = parser_.request_head();
   Exchange::Client& client = *this;
+  traffic_owner_.clear();
   if (auto* forward = std::get_if<Forward>(&decision)) {
+    traffic_owner_ = std::move(forward->owner);
     return std::make_unique<HttpExchange>(server_.loop_, client, server_.budget_, head,
                                           std::move(*forward), keep_);
   }

@@ -2,6 +2,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "common/exchange.h"
 #include "common/http_server.h"
@@ -30,6 +31,11 @@ class HttpConnection final : private Stream::Listener,
   void drain();
   /// Cuts whatever runs.
   void cut(const Error& why);
+  /// Is a request forwarded for `owner`, or was this connection upgraded for it?
+  bool carries_traffic_of(std::string_view owner) const {
+    return (exchange_ || relay_) && !owner.empty() && traffic_owner_ == owner;
+  }
+  void cut_traffic(const Error& why);
 
  private:
   /// What the one timer of a connection stands for.
@@ -82,6 +88,7 @@ class HttpConnection final : private Stream::Listener,
   HttpParser parser_;
   std::unique_ptr<Exchange> exchange_;
   std::unique_ptr<Relay> relay_;
+  std::string traffic_owner_;  // of exchange_ or relay_
   std::string held_;  // read ahead while an exchange runs; at most kReadAheadMax and one read
   Timer timer_;
   Deadline deadline_ = Deadline::kNone;

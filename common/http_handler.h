@@ -58,6 +58,7 @@ struct Forward {
   std::string key;     // what the pool's connector understands: "127.0.0.1:5500", "proxy"
   std::string target;  // request target for the upstream, byte for byte
   std::unique_ptr<ForwardPolicy> policy;
+  std::string owner = {};  // whose traffic it is, for HttpServer::cut_traffic_of(); may be empty
 };
 
 /// Let `responder` answer: after the request's body was read, later, or piece by piece.

@@ -81,6 +81,12 @@ void HttpServer::cut_all() {
   }
 }
 
+void HttpServer::cut_traffic_of(std::string_view owner, const Error& why) {
+  for (auto& [raw, connection] : connections_) {
+    if (raw->carries_traffic_of(owner)) raw->cut_traffic(why);
+  }
+}
+
 void HttpServer::remove(HttpConnection* connection) {
   const auto found = connections_.find(connection);
   if (found == connections_.end()) return;

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string_view>
 #include <unordered_map>
 
 #include "common/buffer_budget.h"
@@ -73,6 +74,10 @@ class HttpServer {
   /// first). `done` is called once when no connection is left or `limit_ms` has passed; what is
   /// left then is cut.
   void drain(std::uint64_t limit_ms, std::function<void()> done);
+
+  /// Cuts every exchange and upgraded connection that was forwarded for `owner`: in the next turn
+  /// but one nothing of ours uses its pool or its policy any more.
+  void cut_traffic_of(std::string_view owner, const Error& why);
 
   HttpServerStats stats() const;
 

@@ -12,7 +12,7 @@
 namespace hpc {
 
 /// The engine between fake clients and a fake far end. Targets under /local are answered by the
-/// handler, /stranger is not let in, everything else is forwarded.
+/// handler, /stranger is not let in, everything else is forwarded (/of/NAME as NAME's traffic).
 struct ServerFixture : LoopFixture, HttpHandler {
   FakeConnector connector;
   UpstreamPool pool{loop, connector};
@@ -25,7 +25,8 @@ struct ServerFixture : LoopFixture, HttpHandler {
     client.authenticated = true;
     if (head.target.starts_with("/local"))
       return LocalAnswer{200, {}, "here:" + head.target, false};
-    return Forward{&pool, "app", head.target, std::make_unique<PassThrough>(filter)};
+    const auto owner = head.target.starts_with("/of/") ? head.target.substr(4) : std::string();
+    return Forward{&pool, "app", head.target, std::make_unique<PassThrough>(filter), owner};
   }
   LocalAnswer on_refusal(int status, std::string_view detail) override {
     return {status, {}, "refused: " + std::string(detail), true};

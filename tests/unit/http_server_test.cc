@@ -382,6 +382,36 @@ TEST_F(HttpServerTest, DrainCutsWhatIsStillBusyAtTheEnd) {
   EXPECT_TRUE(wait_for([&] { return drained; }));
 }
 
+TEST_F(HttpServerTest, TrafficOfOneOwnerIsCutAndTheOthersGoOn) {
+  const std::string upgrade =
+      " HTTP/1.1\r\nHost: n\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+      "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+  const auto upgraded = [&](const std::string& target) {
+    auto [client, app] = exchange("GET " + target + upgrade);
+    app->deliver(
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n");
+    return std::pair{client, app};
+  };
+  auto [socket, socket_app] = upgraded("/of/ann");
+  auto* const other_socket = upgraded("/of/anne").first;
+  auto [waiting, app] = exchange(get("/of/ann"));
+  auto [other, other_app] = exchange(get("/of/bob"));
+  auto [nobodys, nobodys_app] = exchange(get("/x"));
+  auto [done, done_app] = exchange(get("/of/ann"));
+  done_app->deliver("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+  server->cut_traffic_of("ann", {Errc::kUnavailable, "test", "over"});
+  server->cut_traffic_of("", {Errc::kUnavailable, "test", "over"});
+  EXPECT_TRUE(socket->failure());
+  EXPECT_TRUE(waiting->failure());
+  for (auto* client : {other_socket, other, nobodys, done}) EXPECT_FALSE(client->failure());
+  EXPECT_EQ(server->stats().open_exchanges, 2U);
+  other_app->deliver("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+  EXPECT_TRUE(other->written.ends_with("ok"));
+  for (auto* stream : {socket, socket_app, waiting}) stream->turn();
+  settle(loop);
+  EXPECT_EQ(server->stats().open_websockets, 1U);
+}
+
 TEST_F(HttpServerTest, CountsWhatPasses) {
   auto [client, app] = exchange("POST / HTTP/1.1\r\nHost: n\r\nContent-Length: 3\r\n\r\nabc");
   EXPECT_EQ(server->stats().open_exchanges, 1U);
