@@ -47,6 +47,8 @@ class ClusterLogin {
   /// Takes over a connection that was authenticated elsewhere (a login page).
   virtual void adopt(std::unique_ptr<SshConnection> connection) = 0;
   virtual State state() const = 0;
+  /// While it is up; nullptr from the moment on in which watchers are told that it is not.
+  virtual SshConnection* connection() = 0;
   /// Why it is not up, in one line; may be empty.
   virtual const std::string& trouble() const = 0;
   /// "login01 as alice".

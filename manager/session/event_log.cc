@@ -80,6 +80,20 @@ void EventLog::commit(std::uint64_t number) {
   }
 }
 
+void EventLog::discard(std::uint64_t number) {
+  const auto pending = pending_.extract(number);
+  if (pending.empty()) return;
+  const auto found = rings_.find(pending.mapped());
+  if (found == rings_.end()) return;
+  Ring& ring = found->second;
+  std::erase_if(ring.events, [&](const Event& event) {
+    if (event.number != number) return false;
+    ring.bytes -= bytes_of(event);
+    bytes_ -= bytes_of(event);
+    return true;
+  });
+}
+
 // A subscriber may end any subscription from inside its call, so the set is looked at anew.
 void EventLog::show(const std::string& session, std::uint64_t number) {
   const auto found = rings_.find(session);

@@ -84,6 +84,8 @@ class EventLog {
   std::uint64_t append(Event event);
   /// All events up to `number` are stored: subscribers get them.
   void commit(std::uint64_t number);
+  /// The event could not be stored: nobody will ever see it. Not after its commit().
+  void discard(std::uint64_t number);
 
   /// Replays what is there behind `after` (nothing: only what comes), then what comes. A number
   /// that was never given is a gap, too: it is of another store. nullptr: no such session.

@@ -52,6 +52,26 @@ TEST_F(EventLogTest, AnEventIsShownOnlyOnceItIsStored) {
   EXPECT_EQ(watcher.seen, Numbers({first, second}));
 }
 
+TEST_F(EventLogTest, WhatCouldNotBeStoredIsSeenByNobody) {
+  add("s1");
+  const auto before = log.bytes();
+  Watcher watcher;
+  const auto watch = log.watch_session("s1", std::nullopt, watcher);
+  const auto lost = append("s1");
+  const auto kept = append("s1");
+  log.discard(lost);
+  log.discard(lost);
+  log.discard(99);
+  log.commit(kept);
+  EXPECT_EQ(watcher.seen, Numbers({kept}));
+  Watcher later;
+  const auto again = log.watch_session("s1", 0, later);
+  EXPECT_EQ(later.seen, Numbers({1, kept})) << "and it is no gap";
+  EXPECT_EQ(log.bytes(), 2 * before);
+  log.discard(kept);
+  EXPECT_EQ(log.bytes(), 2 * before) << "too late";
+}
+
 TEST_F(EventLogTest, AReplayLeavesOutWhatIsNotStored) {
   add("s1");
   append("s1");

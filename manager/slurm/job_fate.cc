@@ -1,0 +1,107 @@
+#include "manager/slurm/job_fate.h"
+
+#include <algorithm>
+#include <array>
+#include <optional>
+
+namespace hpc {
+
+namespace {
+
+constexpr std::size_t kJobIdBytesMax = 40;
+
+struct Word {
+  std::string_view word;
+  JobFate fate;
+};
+
+// squeue(1), "JOB STATE CODES". COMPLETING is not over: a requeued job passes through it.
+constexpr auto kWords = std::to_array<Word>({
+    {"PENDING", JobFate::kWaiting},      {"CONFIGURING", JobFate::kWaiting},
+    {"REQUEUED", JobFate::kWaiting},     {"REQUEUE_FED", JobFate::kWaiting},
+    {"REQUEUE_HOLD", JobFate::kWaiting}, {"RESV_DEL_HOLD", JobFate::kWaiting},
+    {"SPECIAL_EXIT", JobFate::kWaiting}, {"SUSPENDED", JobFate::kWaiting},
+    {"STOPPED", JobFate::kWaiting},      {"RUNNING", JobFate::kRunning},
+    {"COMPLETING", JobFate::kRunning},   {"RESIZING", JobFate::kRunning},
+    {"SIGNALING", JobFate::kRunning},    {"STAGE_OUT", JobFate::kRunning},
+    {"COMPLETED", JobFate::kGone},       {"CANCELLED", JobFate::kGone},
+    {"FAILED", JobFate::kGone},          {"TIMEOUT", JobFate::kGone},
+    {"NODE_FAIL", JobFate::kGone},       {"PREEMPTED", JobFate::kGone},
+    {"BOOT_FAIL", JobFate::kGone},       {"DEADLINE", JobFate::kGone},
+    {"OUT_OF_MEMORY", JobFate::kGone},   {"REVOKED", JobFate::kGone},
+});
+
+constexpr std::string_view kScript = R"sh(hpc_manager_job() {
+  LC_ALL=C
+  export LC_ALL
+  printf '\n%s begin\n' "$marker"
+  squeue -h -t all -o '%T' -j "$job" 2>&1 | head -n 20 | sed 's/^/q=/'
+  scontrol -o show job "$job" 2>&1 | head -n 20 | tr ' ' '\n' |
+    sed -n -e 's/^JobState=/s=/p' -e 's/^Invalid$/s=Invalid/p' | head -n 20
+  printf '%s end\n' "$marker"
+}
+hpc_manager_job </dev/null
+exit 0
+)sh";
+
+JobFate fate_of(std::string_view word) {
+  const auto* const found = std::find_if(kWords.begin(), kWords.end(),
+                                         [&](const Word& known) { return known.word == word; });
+  return found == kWords.end() ? JobFate::kUnknown : found->fate;
+}
+
+/// What one of the two commands said.
+struct Said {
+  std::optional<JobFateAnswer> answer;  // the most alive state of the lines
+  bool unknown_job = false;
+};
+
+void take(Said& said, std::string_view word) {
+  if (word.find("Invalid") != std::string_view::npos) said.unknown_job = true;
+  const JobFate fate = word.size() <= kJobStateBytesMax ? fate_of(word) : JobFate::kUnknown;
+  if (fate == JobFate::kUnknown) return;
+  // An array or a job with several parts lives as long as one of them does.
+  if (!said.answer || fate < said.answer->fate) said.answer = {fate, std::string(word)};
+}
+
+}  // namespace
+
+bool is_slurm_job_id(std::string_view text) {
+  if (text.empty() || text.size() > kJobIdBytesMax) return false;
+  if (text.front() < '1' || text.front() > '9' || text.back() == '_') return false;
+  return std::count(text.begin(), text.end(), '_') <= 1 &&
+         std::all_of(text.begin(), text.end(),
+                     [](char c) { return (c >= '0' && c <= '9') || c == '_'; });
+}
+
+std::string job_fate_script(std::string_view job, std::string_view marker) {
+  return "marker=" + std::string(marker) + "\njob=" + std::string(job) + "\n" +
+         std::string(kScript);
+}
+
+JobFateAnswer parse_job_fate(std::string_view output, std::string_view marker) {
+  const std::string begin = "\n" + std::string(marker) + " begin\n";
+  const std::string end = "\n" + std::string(marker) + " end\n";
+  const auto first = output.find(begin);
+  if (first == std::string_view::npos) return {};
+  // The line end of the begin line may be the one in front of the end line.
+  output.remove_prefix(first + begin.size() - 1);
+  const auto last = output.find(end);
+  if (last == std::string_view::npos) return {};
+  output = output.substr(0, last);
+  Said squeue;
+  Said scontrol;
+  while (!output.empty()) {
+    output.remove_prefix(1);
+    const auto line = output.substr(0, output.find('\n'));
+    output.remove_prefix(line.size());
+    if (line.starts_with("q=")) take(squeue, line.substr(2));
+    if (line.starts_with("s=")) take(scontrol, line.substr(2));
+  }
+  if (squeue.answer) return *squeue.answer;
+  if (scontrol.answer) return *scontrol.answer;
+  if (squeue.unknown_job && scontrol.unknown_job) return {JobFate::kGone, ""};
+  return {};
+}
+
+}  // namespace hpc

@@ -1,0 +1,35 @@
+#pragma once
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace hpc {
+
+/// What has become of a job, as far as its session goes.
+enum class JobFate : std::uint8_t {
+  kUnknown,  // SLURM did not say: not a sign of anything
+  kWaiting,  // pending, requeued, held, suspended: it may run again
+  kRunning,  // or just ending
+  kGone,     // for good
+};
+
+struct JobFateAnswer {
+  JobFate fate = JobFate::kUnknown;
+  std::string word;  // SLURM's own: "CANCELLED", "TIMEOUT"; empty when it knows the job no more
+};
+
+// A state word of SLURM; longer ones are no answer.
+constexpr std::size_t kJobStateBytesMax = 32;
+
+/// "4711", "4711_3": nothing that a shell or squeue could take for something else.
+bool is_slurm_job_id(std::string_view text);
+
+/// What to give to `sh -s` on stdin: asks squeue, and scontrol where squeue does not know the job.
+/// `job` must be a job id; `marker` as in discovery.h.
+std::string job_fate_script(std::string_view job, std::string_view marker);
+
+/// Gone only where SLURM says so: a final state, or both commands answer "Invalid job id". Whatever
+/// else is in between, or no markers at all, is kUnknown.
+JobFateAnswer parse_job_fate(std::string_view output, std::string_view marker);
+
+}  // namespace hpc
