@@ -70,12 +70,14 @@ struct ServeOptions {
   std::optional<ListenAddress> metrics_listen;
   unsigned max_sessions = 50, max_sessions_per_user = 10;
   unsigned max_launching = 10, max_launching_per_user = 1, max_queued_per_user = 5;
+  std::optional<unsigned> max_concurrent_jobs;  // old name, for the queue; nobody asks for it yet
   unsigned max_connections = 1024;
   std::uint64_t drain_ms = 10'000;
   std::int64_t login_ms = std::int64_t{7} * 24 * 3600 * 1000;  // how long a browser stays in
   bool root_fallback = true;
   LogFormat log_format = LogFormat::kText;
   bool verbose = false;
+  std::vector<std::string> arguments;  // of the command line behind `serve`, for reading it again
 
   /// Where a browser reaches us: public_url, else what we listen on.
   PublicUrl browser_url() const {
