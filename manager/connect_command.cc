@@ -55,17 +55,7 @@ Status ConnectCommand::build() {
   listeners_ = std::move(*listeners);
   port_ = listeners_.front()->port();
   if (auto built = build_access(port_); !built) return built;
-  scheduler_ = make_loop_scheduler(loop_);
-  SshConnectorOptions ssh_options;
-  ssh_options.notice = [this](const std::string& text) { console_.say(text); };
-  connector_ = make_ssh_connector(loop_, std::move(ssh_options));
-  Tunnel::Options tunnel_options;
-  tunnel_options.target = options_.target;
-  tunnel_options.job = options_.job;
-  tunnel_options.wait_for_job = options_.wait;
-  Tunnel::Observer& observer = *this;
-  tunnel_ = std::make_unique<Tunnel>(*scheduler_, *connector_, prompter_, randombytes_uniform,
-                                     std::move(tunnel_options), observer);
+  build_tunnel();
   pool_ = std::make_unique<UpstreamPool>(loop_, *tunnel_, pool_options());
   gateway_ = std::make_unique<ConnectGateway>(*access_, *pool_, *tunnel_, port_,
                                               options_.root_fallback, log_);
@@ -73,6 +63,26 @@ Status ConnectCommand::build() {
   if (peer_owner_) ask_about_peers(server_options, *peer_owner_);
   server_ = std::make_unique<HttpServer>(loop_, *gateway_, std::move(server_options));
   return {};
+}
+
+void ConnectCommand::build_tunnel() {
+  scheduler_ = make_loop_scheduler(loop_);
+  SshConnectorOptions ssh_options;
+  ssh_options.notice = [this](const std::string& text) { console_.say(text); };
+  connector_ = make_ssh_connector(loop_, std::move(ssh_options));
+  SshLogin::Options login_options;
+  login_options.target = [target = options_.target] { return target; };
+  login_options.destination = describe_target(options_.target);
+  // A key file on a network file system may be away for a moment; the first time it is final.
+  login_options.config_may_heal = true;
+  login_ = std::make_unique<SshLogin>(*scheduler_, *connector_, prompter_, randombytes_uniform,
+                                      std::move(login_options));
+  Tunnel::Options tunnel_options;
+  tunnel_options.job = options_.job;
+  tunnel_options.wait_for_job = options_.wait;
+  Tunnel::Observer& observer = *this;
+  tunnel_ = std::make_unique<Tunnel>(*scheduler_, *login_, randombytes_uniform,
+                                     std::move(tunnel_options), observer);
 }
 
 Status ConnectCommand::build_access(std::uint16_t port) {
@@ -114,14 +124,14 @@ void ConnectCommand::on_signal() {
 
 void ConnectCommand::on_tunnel_progress(const std::string& text) { console_.say(text); }
 
-void ConnectCommand::on_tunnel_ready(bool moved) {
+void ConnectCommand::on_tunnel_ready(const JobRecord& /*record*/, bool moved) {
   if (announced_)
     return console_.say(moved ? "ready again, with another hpc-proxy" : "ready again");
   announced_ = true;
   announce();
 }
 
-void ConnectCommand::on_tunnel_down() { pool_->close_idle(); }
+void ConnectCommand::on_tunnel_down(const Error& /*why*/) { pool_->close_idle(); }
 
 void ConnectCommand::on_tunnel_failed(const Error& error) {
   console_.error(error.detail);

@@ -16,6 +16,7 @@
 #include "manager/gateway/connect_gateway.h"
 #include "manager/options.h"
 #include "manager/session/scheduler.h"
+#include "manager/session/ssh_login.h"
 #include "manager/session/tunnel.h"
 #include "manager/signal_watch.h"
 #include "manager/ssh/ssh_connector.h"
@@ -40,12 +41,13 @@ class ConnectCommand final : private Tunnel::Observer {
  private:
   Status build();
   Status build_access(std::uint16_t port);
+  void build_tunnel();
   void watch_signals();
   void accept(std::unique_ptr<TcpStream> stream);
   void on_signal();
   void on_tunnel_progress(const std::string& text) override;
-  void on_tunnel_ready(bool moved) override;
-  void on_tunnel_down() override;
+  void on_tunnel_ready(const JobRecord& record, bool moved) override;
+  void on_tunnel_down(const Error& why) override;
   void on_tunnel_failed(const Error& error) override;
   void announce();
   std::string base_url() const;
@@ -57,6 +59,7 @@ class ConnectCommand final : private Tunnel::Observer {
   Loop loop_;  // before everything that has handles on it
   std::unique_ptr<Scheduler> scheduler_;
   std::unique_ptr<SshConnector> connector_;
+  std::unique_ptr<SshLogin> login_;
   std::unique_ptr<Tunnel> tunnel_;
   std::unique_ptr<UpstreamPool> pool_;
   std::unique_ptr<PeerOwner> peer_owner_;

@@ -113,7 +113,20 @@ std::string stem(const std::string& file) {
 
 }  // namespace
 
-Candidates choose_candidates(const DiscoveryReport& report, const std::optional<std::string>& job) {
+bool job_not_listed(const DiscoveryReport& report, const std::string& job) {
+  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+  const std::size_t array_part = std::min(job.find('_'), job.size());
+  const std::string id = job.substr(0, array_part);
+  const std::string task = job.substr(std::min(array_part + 1, job.size()));
+  const bool is_id = !id.empty() && std::all_of(id.begin(), id.end(), is_digit) &&
+                     (array_part == job.size() || !task.empty()) &&
+                     std::all_of(task.begin(), task.end(), is_digit);
+  return is_id && report.slurm == SlurmAnswer::kAnswered && report.jobs.size() < kRunningJobsMax &&
+         find_job(report, job) == nullptr;
+}
+
+Candidates choose_candidates(const DiscoveryReport& report, const std::optional<std::string>& job,
+                             const MayUseRecord& may_use) {
   Candidates out;
   for (const auto& file : report.records) {
     const std::string name = stem(file.name);
@@ -128,6 +141,10 @@ Candidates choose_candidates(const DiscoveryReport& report, const std::optional<
     }
     if (auto reason = why_not(report, *record); !reason.empty()) {
       out.refused.push_back({name, std::move(reason)});
+      continue;
+    }
+    if (may_use && !may_use(*record)) {
+      out.refused.push_back({name, "another session of yours has it"});
       continue;
     }
     auto addresses = addresses_to_try(*record, report.host);

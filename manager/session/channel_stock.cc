@@ -51,9 +51,10 @@ class ChannelStock::Ticket final : public Pending {
   std::shared_ptr<bool> stock_alive_;
 };
 
-ChannelStock::ChannelStock(Scheduler& scheduler, Failed failed)
+ChannelStock::ChannelStock(Scheduler& scheduler, Failed failed, std::shared_ptr<WaitingRoom> room)
     : scheduler_(scheduler),
       failed_(std::move(failed)),
+      room_(room ? std::move(room) : std::make_shared<WaitingRoom>()),
       why_closed_{Errc::kUnavailable, "tunnel", "not connected yet"},
       alarm_(scheduler.make_alarm([this] { serve(); })) {}
 
@@ -61,6 +62,7 @@ ChannelStock::~ChannelStock() { *alive_ = false; }
 
 void ChannelStock::open(Open open) {
   open_ = std::move(open);
+  for (auto& waiter : waiters_) waiter.seat.reset();
   plan();
 }
 
@@ -79,7 +81,8 @@ void ChannelStock::put(std::unique_ptr<Stream> proved) {
 
 std::unique_ptr<Pending> ChannelStock::take(bool may_wait, ConnectDone done) {
   const std::uint64_t number = next_number_++;
-  waiters_.push_back({number, may_wait, scheduler_.now_ms() + kWaitingRequestMs, std::move(done)});
+  waiters_.push_back(
+      {number, may_wait, scheduler_.now_ms() + kWaitingRequestMs, std::move(done), std::nullopt});
   plan();
   return std::make_unique<Ticket>(*this, number);
 }
@@ -111,14 +114,10 @@ void ChannelStock::serve() {
 
 // The callback may change every list, so each round starts anew. True: one was served.
 bool ChannelStock::serve_one() {
-  std::size_t waiting_before = 0;
   for (auto waiter = waiters_.begin(); waiter != waiters_.end(); ++waiter) {
     const bool has_channel = is_open() && !warm_.empty();
-    const auto refused = has_channel ? std::nullopt : refusal(*waiter, waiting_before);
-    if (!has_channel && !refused) {
-      ++waiting_before;
-      continue;
-    }
+    const auto refused = has_channel ? std::nullopt : refusal(*waiter);
+    if (!has_channel && !refused) continue;
     const ConnectDone done = std::move(waiter->done);
     waiters_.erase(waiter);
     if (refused) {
@@ -133,13 +132,15 @@ bool ChannelStock::serve_one() {
   return false;
 }
 
-std::optional<Error> ChannelStock::refusal(const Waiter& waiter, std::size_t waiting_before) const {
+// Nothing: it goes on waiting, with a seat while the stock is closed.
+std::optional<Error> ChannelStock::refusal(Waiter& waiter) {
   if (scheduler_.now_ms() >= waiter.deadline_ms) {
     if (!is_open()) return why_closed_;
     return Error{Errc::kUnavailable, "tunnel", "no channel within 10 s"};
   }
-  if (is_open()) return std::nullopt;
-  if (!waiter.may_wait || waiting_before >= kWaitingRequestsMax) return why_closed_;
+  if (is_open() || waiter.seat) return std::nullopt;
+  if (!waiter.may_wait || room_->full()) return why_closed_;
+  waiter.seat.emplace(room_);
   return std::nullopt;
 }
 

@@ -10,6 +10,7 @@
 #include "common/stream.h"
 #include "common/upstream_pool.h"
 #include "manager/session/scheduler.h"
+#include "manager/session/waiting_room.h"
 
 namespace hpc {
 
@@ -20,8 +21,7 @@ constexpr std::size_t kWarmChannels = 2;
 constexpr std::uint64_t kWarmChannelMs = 60'000;
 // Handshakes at once: enough for a burst, without flooding sshd's session.
 constexpr std::size_t kChannelOpeningsMax = 32;
-// Contract 2.3: requests that wait while the tunnel is down, and for how long.
-constexpr std::size_t kWaitingRequestsMax = 64;
+// Contract 2.3: how long a request waits while the tunnel is down.
 constexpr std::uint64_t kWaitingRequestMs = 10'000;
 
 /// Proved channels in stock, and the requests that wait for one.
@@ -36,7 +36,8 @@ class ChannelStock {
   /// (the far end is there, but busy).
   using Failed = std::function<void(const Error&)>;
 
-  ChannelStock(Scheduler& scheduler, Failed failed);
+  /// `room`: where requests wait; nullptr: in one of its own.
+  ChannelStock(Scheduler& scheduler, Failed failed, std::shared_ptr<WaitingRoom> room = nullptr);
   ~ChannelStock();
   ChannelStock(const ChannelStock&) = delete;
   ChannelStock& operator=(const ChannelStock&) = delete;
@@ -49,7 +50,7 @@ class ChannelStock {
   void put(std::unique_ptr<Stream> proved);
 
   /// A proved channel, in a later turn. While the stock is closed: `may_wait` waits up to
-  /// kWaitingRequestMs, others fail at once with kUnavailable, as does the 65th that waits.
+  /// kWaitingRequestMs, others fail at once with kUnavailable, as does who finds no seat.
   std::unique_ptr<Pending> take(bool may_wait, ConnectDone done);
 
   std::size_t warm_count() const { return warm_.size(); }
@@ -63,6 +64,7 @@ class ChannelStock {
     bool may_wait;
     std::uint64_t deadline_ms;
     ConnectDone done;
+    std::optional<WaitingRoom::Seat> seat;  // while the stock is closed
   };
   struct Opening {
     std::uint64_t number;
@@ -72,7 +74,7 @@ class ChannelStock {
   void plan();
   void serve();
   bool serve_one();
-  std::optional<Error> refusal(const Waiter& waiter, std::size_t waiting_before) const;
+  std::optional<Error> refusal(Waiter& waiter);
   void refill();
   void on_opened(std::uint64_t number, Result<std::unique_ptr<Stream>> stream);
   void drop_stale();
@@ -82,6 +84,7 @@ class ChannelStock {
 
   Scheduler& scheduler_;
   Failed failed_;
+  std::shared_ptr<WaitingRoom> room_;
   Open open_;
   Error why_closed_;
   std::list<std::unique_ptr<Warm>> warm_;  // oldest first

@@ -1,6 +1,7 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -73,8 +74,16 @@ std::string discovery_script(std::string_view marker);
 /// cut); kBadRequest when host or uid are missing in between.
 Result<DiscoveryReport> parse_discovery_report(std::string_view output, std::string_view marker);
 
-/// Judges every record. `job`: only this one.
-Candidates choose_candidates(const DiscoveryReport& report, const std::optional<std::string>& job);
+/// Whether a record may be used at all: with several sessions of one user each has its own.
+using MayUseRecord = std::function<bool(const JobRecord&)>;
+
+/// Judges every record. `job`: only this one. `may_use`: the last word; empty: every record.
+Candidates choose_candidates(const DiscoveryReport& report, const std::optional<std::string>& job,
+                             const MayUseRecord& may_use = {});
+
+/// Whether SLURM has answered and has no running job of that id. Never for what cannot be the id of
+/// a SLURM job ("login01-4711" stands for a session outside SLURM).
+bool job_not_listed(const DiscoveryReport& report, const std::string& job);
 
 /// Why there is nothing to connect to, what was refused, and what to do next: several lines for
 /// the user's terminal.

@@ -11,11 +11,10 @@ std::string describe_record(const JobRecord& record) {
   return "the session on " + record.host;
 }
 
-ProxySearch::ProxySearch(Scheduler& scheduler, SshConnection& connection,
-                         std::optional<std::string> job, Done done)
+ProxySearch::ProxySearch(Scheduler& scheduler, SshConnection& connection, Wanted wanted, Done done)
     : scheduler_(scheduler),
       connection_(connection),
-      job_(std::move(job)),
+      wanted_(std::move(wanted)),
       done_(std::move(done)),
       marker_(random_hex64()) {
   step_ = connection_.exec("sh -s", discovery_script(marker_), kSearchTimeoutMs,
@@ -26,10 +25,11 @@ void ProxySearch::on_report(Result<ExecOutput> output) {
   if (!output) return finish(tl::unexpected(output.error()));
   auto report = parse_discovery_report(output->out, marker_);
   if (!report) return finish(tl::unexpected(report.error()));
-  candidates_ = choose_candidates(*report, job_);
+  job_not_listed_ = wanted_.job && hpc::job_not_listed(*report, *wanted_.job);
+  candidates_ = choose_candidates(*report, wanted_.job, wanted_.may_use);
   if (candidates_.accepted.empty()) {
-    return finish(
-        fail(Errc::kNotFound, "discovery", explain_no_candidate(*report, candidates_, job_)));
+    return finish(fail(Errc::kNotFound, "discovery",
+                       explain_no_candidate(*report, candidates_, wanted_.job)));
   }
   try_next();
 }
@@ -44,6 +44,9 @@ void ProxySearch::try_next() {
 
 void ProxySearch::on_channel(Result<ChannelOpening::Opened> opened) {
   auto& candidate = candidates_.accepted[candidate_];
+  if (opened && wanted_.may_use && !wanted_.may_use(candidate.record)) {
+    opened = fail(Errc::kNotFound, "discovery", "another session of yours has it");
+  }
   if (opened) {
     ProxyEndpoint endpoint{
         {candidate.addresses[opened->address]}, candidate.record.port, candidate.record.token};

@@ -26,17 +26,25 @@ struct FoundProxy {
 /// One search over one SSH connection: discovery, then a hello to each candidate until one proves
 /// itself.
 ///
-/// Calls `done` once, in a later turn, unless destroyed first. Errors, with a `detail` of several
-/// lines for the user: kNotFound (no record may be tried), kRefused (nothing listens where the
-/// records say), kForbidden (what listens could not prove itself, or forwarding is off), others of
-/// the SSH layer.
+/// Calls `done` once, in a later turn, unless destroyed first; `may_use` is asked again in that
+/// very turn, so that two searches cannot come home with one record. Errors, with a `detail` of
+/// several lines for the user: kNotFound (no record may be tried), kRefused (nothing listens where
+/// the records say), kForbidden (what listens could not prove itself, or forwarding is off), others
+/// of the SSH layer.
 class ProxySearch final : public Pending {
  public:
   using Done = std::function<void(Result<FoundProxy>)>;
-  ProxySearch(Scheduler& scheduler, SshConnection& connection, std::optional<std::string> job,
-              Done done);
+  struct Wanted {
+    std::optional<std::string> job;  // only this one
+    MayUseRecord may_use;            // empty: every record
+  };
+  ProxySearch(Scheduler& scheduler, SshConnection& connection, Wanted wanted, Done done);
   ProxySearch(const ProxySearch&) = delete;
   ProxySearch& operator=(const ProxySearch&) = delete;
+
+  /// A working squeue has answered and does not list the wanted job as running: it has ended, or it
+  /// waits again after a requeue. Final when `done` is called.
+  bool job_not_listed() const { return job_not_listed_; }
 
  private:
   void on_report(Result<ExecOutput> output);
@@ -48,7 +56,7 @@ class ProxySearch final : public Pending {
 
   Scheduler& scheduler_;
   SshConnection& connection_;
-  std::optional<std::string> job_;
+  Wanted wanted_;
   Done done_;
   std::string marker_;
   Candidates candidates_;
@@ -56,6 +64,7 @@ class ProxySearch final : public Pending {
   std::unique_ptr<Pending> step_;
   std::string failures_;  // a line for each candidate that was tried
   std::optional<Error> worst_;
+  bool job_not_listed_ = false;
 };
 
 /// "job 4711 on c1" or "hpc-proxy on login01": what a record stands for, for messages.

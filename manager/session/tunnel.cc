@@ -13,31 +13,26 @@ std::string first_line(const std::string& text) { return text.substr(0, text.fin
 
 }  // namespace
 
-Tunnel::Tunnel(Scheduler& scheduler, SshConnector& connector, SshPrompter& prompter,
-               const BackOff::Random& random, Options options, Observer& observer)
+Tunnel::Tunnel(Scheduler& scheduler, ClusterLogin& login, const BackOff::Random& random,
+               Options options, Observer& observer)
     : scheduler_(scheduler),
-      connector_(connector),
-      prompter_(prompter),
+      login_(login),
       options_(std::move(options)),
       observer_(observer),
-      connect_back_off_(kConnectBackOffFirstMs, kConnectBackOffMostMs, random),
       search_back_off_(kSearchBackOffFirstMs, kSearchBackOffMostMs, random),
       alarm_(scheduler.make_alarm([this] { on_alarm(); })),
-      stock_(scheduler, [this](const Error& error) { on_channel_failed(error); }) {}
+      stock_(
+          scheduler, [this](const Error& error) { on_channel_failed(error); },
+          options_.waiting_room) {}
 
-Tunnel::~Tunnel() = default;
+Tunnel::~Tunnel() { login_.unwatch(*this); }
 
 void Tunnel::start() {
-  if (step(TunnelEvent::kStart)) begin_connect();
+  if (step(TunnelEvent::kStart)) login_.watch(*this);
 }
 
 std::unique_ptr<Pending> Tunnel::connect(const std::string& key, ConnectDone done) {
   return stock_.take(key == kMayWait, std::move(done));
-}
-
-std::string Tunnel::destination() const {
-  const auto& target = options_.target;
-  return target.user ? target.host + " as " + *target.user : target.host;
 }
 
 bool Tunnel::step(TunnelEvent event) {
@@ -46,69 +41,60 @@ bool Tunnel::step(TunnelEvent event) {
   return next.has_value();
 }
 
-void Tunnel::begin_connect() {
-  say((was_ready_ ? "connecting again to " : "connecting to ") + destination() + " ...");
-  pending_ = connector_.connect(options_.target, prompter_,
-                                [this](auto connection) { on_connected(std::move(connection)); });
-}
-
-void Tunnel::on_connected(Result<std::unique_ptr<SshConnection>> connection) {
-  pending_.reset();
-  if (!connection) {
-    const Error error = connection.error();
-    // Asking again with the same key, or of the same unknown host, only gets an address banned;
-    // and whoever has just typed the command wants to know, as with ssh.
-    const bool final_answer =
-        error.code == Errc::kUnauthorized || error.code == Errc::kForbidden || !was_ready_;
-    if (final_answer) return give_up(error);
-    if (step(TunnelEvent::kConnectFailed)) go_down(error, connect_back_off_);
-    return;
-  }
-  if (!step(TunnelEvent::kConnected)) return;
-  connect_back_off_.reset();
+void Tunnel::on_login_up(SshConnection& connection) {
+  if (!step(TunnelEvent::kLoginUp)) return;
+  connection_ = &connection;
   search_back_off_.reset();
-  connection_ = std::move(*connection);
-  connection_->on_closed([this](const Error& error) { on_connection_lost(error); });
   begin_search();
 }
 
-void Tunnel::on_connection_lost(const Error& error) {
-  pending_.reset();
-  if (!step(TunnelEvent::kConnectionLost)) return;
-  const Error why{Errc::kNetwork, "ssh", "the SSH connection was lost: " + error.detail};
-  go_down(why, connect_back_off_);
-  // Not from inside its own callback.
-  std::shared_ptr<SshConnection> dead = std::move(connection_);
-  scheduler_.post([dead]() mutable { dead.reset(); });
+void Tunnel::on_login_down(const Error& why) { lose_login(why, /*for_good=*/false); }
+
+void Tunnel::on_login_stopped(const Error& why) { lose_login(why, /*for_good=*/true); }
+
+void Tunnel::lose_login(const Error& why, bool for_good) {
+  // Whoever has just typed the command wants to know that it does not work, as with ssh.
+  const bool first_try = state_ == TunnelState::kWaitForLogin && !was_ready_;
+  if (!options_.stay && (for_good || first_try)) return give_up(why);
+  if (!step(TunnelEvent::kLoginDown)) return;
+  alarm_->stop();
+  search_.reset();
+  go_down(why);
+  connection_ = nullptr;
 }
 
 void Tunnel::begin_search() {
-  pending_ =
-      std::make_unique<ProxySearch>(scheduler_, *connection_, options_.job,
-                                    [this](auto found) { on_search_done(std::move(found)); });
+  search_ = std::make_unique<ProxySearch>(scheduler_, *connection_,
+                                          ProxySearch::Wanted{options_.job, options_.may_use},
+                                          [this](auto found) { on_search_done(std::move(found)); });
 }
 
 bool Tunnel::worth_another_search(const Error& error) const {
-  if (was_ready_) return true;
+  if (was_ready_ || options_.stay) return true;
   // Forwarding that is off, or a foreign listener, will not change by waiting.
   return options_.wait_for_job && error.code != Errc::kForbidden;
 }
 
 void Tunnel::on_search_done(Result<FoundProxy> found) {
-  pending_.reset();
-  if (!found) {
-    if (!worth_another_search(found.error())) return give_up(found.error());
-    if (step(TunnelEvent::kProxyNotFound)) go_down(found.error(), search_back_off_);
-    return;
-  }
+  const bool not_listed = search_->job_not_listed();
+  search_.reset();
+  if (found) return on_found(std::move(*found));
+  if (!worth_another_search(found.error())) return give_up(found.error());
+  if (!step(TunnelEvent::kProxyNotFound)) return;
+  alarm_->start(search_back_off_.next_ms());
+  if (not_listed) observer_.on_job_not_listed(*options_.job);
+  go_down(found.error());
+}
+
+void Tunnel::on_found(FoundProxy found) {
   if (!step(TunnelEvent::kProxyFound)) return;
-  const bool moved = record_ && record_->token != found->record.token;
-  record_ = std::move(found->record);
-  endpoint_ = std::move(found->endpoint);
+  const bool moved = record_ && record_->token != found.record.token;
+  record_ = std::move(found.record);
+  endpoint_ = std::move(found.endpoint);
   trouble_.clear();
   was_ready_ = true;
   ready_since_ms_ = scheduler_.now_ms();
-  stock_.put(std::move(found->stream));
+  stock_.put(std::move(found.stream));
   stock_.open([this](ConnectDone done) -> std::unique_ptr<Pending> {
     return std::make_unique<ChannelOpening>(scheduler_, *connection_, endpoint_,
                                             [done = std::move(done)](auto opened) {
@@ -117,9 +103,9 @@ void Tunnel::on_search_done(Result<FoundProxy> found) {
                                               done(std::move(opened->stream));
                                             });
   });
-  if (!found->passed_over.empty()) say("passed over:" + found->passed_over);
+  if (!found.passed_over.empty()) say("passed over:" + found.passed_over);
   say(describe_record(*record_) + ": hpc-proxy " + record_->program_version + " answers");
-  observer_.on_tunnel_ready(moved);
+  observer_.on_tunnel_ready(*record_, moved);
 }
 
 void Tunnel::on_channel_failed(const Error& error) {
@@ -127,25 +113,24 @@ void Tunnel::on_channel_failed(const Error& error) {
   if (scheduler_.now_ms() - ready_since_ms_ >= kStableMs) search_back_off_.reset();
   const Error why{error.code, "proxy",
                   describe_record(*record_) + " does not answer any more: " + error.detail};
-  go_down(why, search_back_off_);
+  alarm_->start(search_back_off_.next_ms());
+  go_down(why);
 }
 
 void Tunnel::on_alarm() {
-  if (!step(TunnelEvent::kAlarm)) return;
-  if (state_ == TunnelState::kConnecting) return begin_connect();
-  begin_search();
+  if (step(TunnelEvent::kAlarm)) begin_search();
 }
 
-void Tunnel::go_down(const Error& error, BackOff& back_off) {
+void Tunnel::go_down(const Error& error) {
   trouble_ = first_line(error.detail);
   stock_.close({Errc::kUnavailable, "tunnel", trouble_});
-  alarm_->start(back_off.next_ms());
   say(error.detail);
-  observer_.on_tunnel_down();
+  observer_.on_tunnel_down(error);
 }
 
 void Tunnel::give_up(const Error& error) {
   if (!step(TunnelEvent::kGiveUp)) return;
+  login_.unwatch(*this);
   trouble_ = first_line(error.detail);
   stock_.close({Errc::kUnavailable, "tunnel", trouble_});
   observer_.on_tunnel_failed(error);

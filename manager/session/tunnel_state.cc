@@ -16,19 +16,18 @@ struct Row {
 };
 
 constexpr auto kTable = std::to_array<Row>({
-    {S::kIdle, E::kStart, S::kConnecting},
-    {S::kConnecting, E::kConnected, S::kSearching},
-    {S::kConnecting, E::kConnectFailed, S::kWaitToConnect},
-    {S::kConnecting, E::kGiveUp, S::kFailed},
+    {S::kIdle, E::kStart, S::kWaitForLogin},
+    {S::kWaitForLogin, E::kLoginUp, S::kSearching},
+    {S::kWaitForLogin, E::kLoginDown, S::kWaitForLogin},
+    {S::kWaitForLogin, E::kGiveUp, S::kFailed},
     {S::kSearching, E::kProxyFound, S::kReady},
     {S::kSearching, E::kProxyNotFound, S::kWaitToSearch},
-    {S::kSearching, E::kConnectionLost, S::kWaitToConnect},
+    {S::kSearching, E::kLoginDown, S::kWaitForLogin},
     {S::kSearching, E::kGiveUp, S::kFailed},
     {S::kReady, E::kProxyLost, S::kWaitToSearch},
-    {S::kReady, E::kConnectionLost, S::kWaitToConnect},
+    {S::kReady, E::kLoginDown, S::kWaitForLogin},
     {S::kWaitToSearch, E::kAlarm, S::kSearching},
-    {S::kWaitToSearch, E::kConnectionLost, S::kWaitToConnect},
-    {S::kWaitToConnect, E::kAlarm, S::kConnecting},
+    {S::kWaitToSearch, E::kLoginDown, S::kWaitForLogin},
 });
 
 }  // namespace
@@ -41,16 +40,15 @@ std::optional<TunnelState> next_state(TunnelState state, TunnelEvent event) {
 }
 
 std::string_view state_name(TunnelState state) {
-  constexpr std::array<std::string_view, 7> kNames = {
-      "idle",  "connecting", "searching", "ready", "waiting to connect", "waiting to search",
-      "failed"};
+  constexpr std::array<std::string_view, 6> kNames = {"idle",  "waiting for the login", "searching",
+                                                      "ready", "waiting to search",     "failed"};
   return kNames[static_cast<std::size_t>(state)];
 }
 
 std::string_view event_name(TunnelEvent event) {
-  constexpr std::array<std::string_view, 9> kNames = {
-      "start",           "connected",  "connect failed", "connection lost", "proxy found",
-      "proxy not found", "proxy lost", "alarm",          "give up"};
+  constexpr std::array<std::string_view, 8> kNames = {
+      "start",           "login up",   "login down", "proxy found",
+      "proxy not found", "proxy lost", "alarm",      "give up"};
   return kNames[static_cast<std::size_t>(event)];
 }
 

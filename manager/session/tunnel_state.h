@@ -8,20 +8,18 @@ namespace hpc {
 /// Where a tunnel stands, and what moves it on. The whole sequence is the table in
 /// tunnel_state.cc; what is not in it is refused.
 enum class TunnelState : std::uint8_t {
-  kIdle,           // not started
-  kConnecting,     // SSH connection and authentication
-  kSearching,      // discovery and hello
-  kReady,          // channels can be had
-  kWaitToConnect,  // SSH is down, backing off
-  kWaitToSearch,   // SSH is up, no hpc-proxy, backing off
-  kFailed,         // for good
+  kIdle,          // not started
+  kWaitForLogin,  // the login is not up: it connects, backs off, or was refused
+  kSearching,     // discovery and hello
+  kReady,         // channels can be had
+  kWaitToSearch,  // the login is up, no hpc-proxy was found, backing off
+  kFailed,        // for good
 };
 
 enum class TunnelEvent : std::uint8_t {
   kStart,
-  kConnected,
-  kConnectFailed,   // worth another try
-  kConnectionLost,  // the SSH connection died
+  kLoginUp,
+  kLoginDown,  // lost, or could not be made
   kProxyFound,
   kProxyNotFound,  // worth another try
   kProxyLost,      // a channel could not be opened or proved

@@ -22,7 +22,7 @@ using ExecDone = std::function<void(Result<ExecOutput>)>;
 /// One authenticated SSH connection, living on the loop: the only place, with ssh_channel and
 /// ssh_exec, that calls libssh after authentication.
 ///
-/// Owner: the tunnel. Destroying it cuts the connection; streams made by it close with kSsh.
+/// Owner: the login. Destroying it cuts the connection; streams made by it close with kSsh.
 class SshConnection {
  public:
   using Closed = std::function<void(const Error&)>;

@@ -150,8 +150,11 @@ class FakeSshConnection final : public SshConnection {
 class FakeSshConnector final : public SshConnector {
  public:
   FakeSshConnector(Scheduler& scheduler, FakeSite& site) : scheduler_(scheduler), site_(site) {}
-  std::unique_ptr<Pending> connect(const SshTarget&, SshPrompter&, SshConnectDone done) override {
+  std::unique_ptr<Pending> connect(const SshTarget& target, SshPrompter&,
+                                   SshConnectDone done) override {
     ++connects;
+    targets.push_back(target);
+    if (!answers) return std::make_unique<Pending>();
     return std::make_unique<FakePending>(scheduler_, [this, done = std::move(done)] {
       if (!result) return done(tl::unexpected(result.error()));
       done(std::make_unique<FakeSshConnection>(scheduler_, site_, current));
@@ -159,7 +162,9 @@ class FakeSshConnector final : public SshConnector {
   }
 
   Result<void> result;  // an error instead of a connection
+  bool answers = true;  // false: silence
   int connects = 0;
+  std::vector<SshTarget> targets;        // of each connect
   FakeSshConnection* current = nullptr;  // the live one
 
  private:

@@ -109,6 +109,51 @@ TEST_F(ChannelStockTest, AtMostSixtyFourWait) {
   EXPECT_EQ(stock.waiting_count(), kWaitingRequestsMax);
 }
 
+TEST_F(ChannelStockTest, AUsersTunnelsShareTheSeats) {
+  const auto room = std::make_shared<WaitingRoom>();
+  ChannelStock one(
+      scheduler, [](const Error&) {}, room);
+  ChannelStock two(
+      scheduler, [](const Error&) {}, room);
+  int refused = 0;
+  const auto wait_at = [&](ChannelStock& at) {
+    tickets.push_back(at.take(true, [&refused](auto stream) { refused += stream ? 0 : 1; }));
+    scheduler.run();
+  };
+  for (std::size_t i = 0; i < kWaitingRequestsMax / 2; ++i) {
+    wait_at(one);
+    wait_at(two);
+  }
+  EXPECT_EQ(room->taken(), kWaitingRequestsMax);
+  EXPECT_EQ(refused, 0);
+  wait_at(two);
+  EXPECT_EQ(refused, 1) << "the 65th, wherever it comes";
+  take(true);
+  scheduler.run();
+  EXPECT_TRUE(got.empty()) << "another user's seats are his own";
+  tickets.erase(tickets.begin());
+  wait_at(two);
+  EXPECT_EQ(refused, 1) << "one had gone";
+  tickets.clear();
+  EXPECT_EQ(room->taken(), 0U);
+}
+
+TEST_F(ChannelStockTest, WhoWaitsForAnOpeningNeedsNoSeat) {
+  const auto room = std::make_shared<WaitingRoom>();
+  ChannelStock shared(
+      scheduler, [](const Error&) {}, room);
+  const auto ticket = shared.take(true, [](auto) {});
+  scheduler.run();
+  EXPECT_EQ(room->taken(), 1U);
+  shared.open([](const ConnectDone&) { return std::make_unique<Pending>(); });
+  EXPECT_EQ(room->taken(), 0U);
+  shared.close({Errc::kUnavailable, "test", "down"});
+  scheduler.run();
+  EXPECT_EQ(room->taken(), 1U);
+  scheduler.advance(kWaitingRequestMs);
+  EXPECT_EQ(room->taken(), 0U);
+}
+
 TEST_F(ChannelStockTest, AWithdrawnRequestIsForgotten) {
   take(true);
   tickets.clear();

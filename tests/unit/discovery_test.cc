@@ -272,5 +272,49 @@ TEST(CandidatesTest, ExplanationHoldsReasonsAndTheNextStep) {
   EXPECT_EQ(text.find(std::string(64, '5')), std::string::npos) << "never the token";
 }
 
+struct ListedCase {
+  const char* name;
+  const char* squeue;  // lines after the host's and the uid's
+  const char* job;
+  bool not_listed;
+};
+void PrintTo(const ListedCase& c, std::ostream* os) { *os << c.name; }
+
+constexpr ListedCase kListedCases[] = {
+    {"running", "squeue 0\n=4711 c1 4711\n", "4711", false},
+    {"gone", "squeue 0\n=4712 c1 4712\n", "4711", true},
+    {"nothing_runs", "squeue 0\n=\n", "4711", true},
+    {"array_task", "squeue 0\n=4711_3 c1 4714\n", "4711_3", false},
+    {"array_task_by_its_raw_id", "squeue 0\n=4711_3 c1 4714\n", "4714", false},
+    {"another_array_task", "squeue 0\n=4711_3 c1 4714\n", "4711_4", true},
+    {"squeue_failed", "squeue 1\n=error\n", "4711", false},
+    {"no_squeue", "squeue none\n", "4711", false},
+    {"not_said", "", "4711", false},
+    {"outside_slurm", "squeue 0\n=\n", "login01-4711", false},
+    {"a_run_record", "squeue 0\n=\n", "4711-c1-99", false},
+    {"half_an_array_task", "squeue 0\n=\n", "4711_", false},
+    {"empty", "squeue 0\n=\n", "", false},
+};
+
+struct JobListedTest : ::testing::TestWithParam<ListedCase> {};
+INSTANTIATE_TEST_SUITE_P(All, JobListedTest, ::testing::ValuesIn(kListedCases));
+
+TEST_P(JobListedTest, OnlyAWorkingSqueueTells) {
+  const std::string marker(64, 'a');
+  const auto report = parse_discovery_report(
+      marker + " begin\nhost login01\nuid 1000\n" + GetParam().squeue + marker + " end\n", marker);
+  ASSERT_TRUE(report.has_value());
+  EXPECT_EQ(job_not_listed(*report, GetParam().job), GetParam().not_listed);
+}
+
+TEST(JobListTest, AListThatWasCutSaysNothing) {
+  DiscoveryReport report;
+  report.slurm = SlurmAnswer::kAnswered;
+  report.jobs.resize(kRunningJobsMax - 1);
+  EXPECT_TRUE(job_not_listed(report, "4711"));
+  report.jobs.resize(kRunningJobsMax);
+  EXPECT_FALSE(job_not_listed(report, "4711"));
+}
+
 }  // namespace
 }  // namespace hpc

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "manager/session/ssh_login.h"
 #include "tests/support/fake_ssh.h"
 #include "tests/support/manual_scheduler.h"
 
@@ -36,22 +37,40 @@ std::string running_on(const std::string& node, int port, const std::string& tok
 
 struct TunnelTest : ::testing::Test, Tunnel::Observer {
   void on_tunnel_progress(const std::string& text) override { said += text + "\n"; }
-  void on_tunnel_ready(bool was_moved) override {
+  void on_tunnel_ready(const JobRecord& /*record*/, bool was_moved) override {
     ++readies;
     moved = was_moved;
   }
-  void on_tunnel_down() override { ++downs; }
+  void on_tunnel_down(const Error& why) override {
+    ++downs;
+    last_down = why;
+  }
+  void on_job_not_listed(const std::string& job) override { not_listed.push_back(job); }
   void on_tunnel_failed(const Error& error) override { failure = error; }
 
   void start(bool wait_for_job = false) {
     Tunnel::Options options;
-    options.target.host = "login01";
-    options.target.user = "alice";
     options.wait_for_job = wait_for_job;
-    tunnel = std::make_unique<Tunnel>(
-        scheduler, connector, prompter, [](std::uint32_t n) { return n - 1; }, options, *this);
+    start(std::move(options));
+  }
+  void start(Tunnel::Options options) {
+    tunnel.reset();
+    login = make_login();
+    Tunnel::Observer& observer = *this;
+    tunnel = std::make_unique<Tunnel>(scheduler, *login, most, std::move(options), observer);
     tunnel->start();
     scheduler.run();
+  }
+  std::unique_ptr<SshLogin> make_login() {
+    SshLogin::Options options;
+    options.target = [] {
+      SshTarget target;
+      target.host = "login01";
+      target.user = "alice";
+      return target;
+    };
+    options.destination = "login01 as alice";
+    return std::make_unique<SshLogin>(scheduler, connector, prompter, most, std::move(options));
   }
   void follow(TunnelState state) { EXPECT_EQ(state_name(tunnel->state()), state_name(state)); }
   void take(const char* key) {
@@ -62,14 +81,18 @@ struct TunnelTest : ::testing::Test, Tunnel::Observer {
     scheduler.run();
   }
 
+  const BackOff::Random most = [](std::uint32_t n) { return n - 1; };
   ManualScheduler scheduler;
   FakeSite site;
   FakeSshConnector connector{scheduler, site};
   FakePrompter prompter;
+  std::unique_ptr<SshLogin> login;
   std::string said;
   int readies = 0;
   int downs = 0;
   bool moved = false;
+  std::optional<Error> last_down;
+  std::vector<std::string> not_listed;
   std::optional<Error> failure;
   std::string taken;
   std::vector<std::unique_ptr<Stream>> held;
@@ -154,7 +177,7 @@ TEST_F(TunnelTest, ComesBackAfterTheSshConnectionDied) {
   start();
   connector.current->die("reset by peer");
   scheduler.run();
-  follow(TunnelState::kWaitToConnect);
+  follow(TunnelState::kWaitForLogin);
   EXPECT_NE(tunnel->trouble().find("reset by peer"), std::string::npos);
   scheduler.advance(kConnectBackOffFirstMs);
   follow(TunnelState::kReady);
@@ -248,10 +271,142 @@ TEST_F(TunnelTest, DestroyingItInEveryStateIsClean) {
   EXPECT_EQ(connector.current, nullptr);
 }
 
+Tunnel::Options that_stays(std::optional<std::string> job = {}) {
+  Tunnel::Options options;
+  options.stay = true;
+  options.job = std::move(job);
+  return options;
+}
+
+TEST_F(TunnelTest, OneThatStaysIsTriedAgainWhateverFailsFirst) {
+  connector.result = fail(Errc::kNetwork, "ssh.connect", "no route to host");
+  start(that_stays());
+  follow(TunnelState::kWaitForLogin);
+  EXPECT_EQ(last_down->code, Errc::kNetwork);
+  EXPECT_EQ(tunnel->trouble(), "no route to host");
+  connector.result = {};
+  site.channel_result = fail(Errc::kForbidden, "ssh.channel", "forwarding is off");
+  scheduler.advance(kConnectBackOffFirstMs);
+  follow(TunnelState::kWaitToSearch);
+  EXPECT_EQ(last_down->code, Errc::kForbidden);
+  site.channel_result = {};
+  scheduler.advance(kSearchBackOffMostMs);
+  follow(TunnelState::kReady);
+  EXPECT_FALSE(failure.has_value());
+}
+
+TEST_F(TunnelTest, OneThatStaysWaitsForARefusedLogin) {
+  connector.result = fail(Errc::kUnauthorized, "ssh.auth", "no key was accepted");
+  start(that_stays());
+  follow(TunnelState::kWaitForLogin);
+  EXPECT_EQ(last_down->code, Errc::kUnauthorized);
+  take(Tunnel::kAtOnce);
+  EXPECT_EQ(taken, "no key was accepted");
+  connector.result = {};
+  login->retry();
+  scheduler.run();
+  follow(TunnelState::kReady);
+}
+
+TEST_F(TunnelTest, AJobThatIsNotListedIsToldApart) {
+  site.report = "host login01\nuid 1000\nsqueue 0\n=9 c1 9\n" + record_lines("c1", 1024, kToken);
+  start(that_stays("4711"));
+  EXPECT_EQ(not_listed, std::vector<std::string>{"4711"});
+  EXPECT_EQ(downs, 1);
+  site.report = "host login01\nuid 1000\nsqueue 1\n=slurm_load_jobs error\ndirectory no\n";
+  scheduler.advance(60'000);
+  EXPECT_EQ(not_listed.size(), 1U) << "a squeue that fails says nothing";
+  EXPECT_GT(downs, 2);
+  site.report = running_on("c1", 45678, kToken);
+  scheduler.advance(kSearchBackOffMostMs);
+  follow(TunnelState::kReady);
+}
+
+TEST_F(TunnelTest, ARunningJobWithoutAProxyIsListed) {
+  site.report = "host login01\nuid 1000\nsqueue 0\n=4711 c1 4711\ndirectory no\n";
+  start(that_stays("4711"));
+  EXPECT_EQ(downs, 1);
+  EXPECT_TRUE(not_listed.empty());
+}
+
+TEST_F(TunnelTest, LeavesARecordThatItMayNotUse) {
+  bool free = false;
+  auto options = that_stays();
+  options.may_use = [&free](const JobRecord& record) { return free && record.job_id == "4711"; };
+  start(std::move(options));
+  follow(TunnelState::kWaitToSearch);
+  EXPECT_EQ(site.channels, 0);
+  EXPECT_NE(said.find("another session of yours has it"), std::string::npos) << said;
+  free = true;
+  scheduler.advance(kSearchBackOffMostMs);
+  follow(TunnelState::kReady);
+}
+
+TEST_F(TunnelTest, ARecordThatWasTakenMeanwhileIsLeft) {
+  int asked = 0;
+  auto options = that_stays();
+  options.may_use = [&asked](const JobRecord&) { return ++asked == 1; };
+  start(std::move(options));
+  follow(TunnelState::kWaitToSearch);
+  EXPECT_EQ(asked, 2) << "asked again when the channel was there";
+}
+
+TEST_F(TunnelTest, PinnedItLooksForNoOtherJob) {
+  start(that_stays());
+  tunnel->pin("4712");
+  follow(TunnelState::kReady);
+  site.channel_result = fail(Errc::kRefused, "ssh.channel", "nothing listens");
+  connector.current->last_channel->end();
+  scheduler.run();
+  site.channel_result = {};
+  scheduler.advance(60'000);
+  follow(TunnelState::kWaitToSearch);
+  EXPECT_FALSE(not_listed.empty());
+}
+
+struct SecondTunnelTest : TunnelTest {
+  SecondTunnelTest() {
+    start(that_stays());
+    Tunnel::Observer& same = *this;
+    other = std::make_unique<Tunnel>(scheduler, *login, most, that_stays(), same);
+    other->start();
+    scheduler.run();
+  }
+  std::unique_ptr<Tunnel> other;
+};
+
+TEST_F(SecondTunnelTest, SharesTheLogin) {
+  EXPECT_EQ(connector.connects, 1);
+  EXPECT_TRUE(tunnel->ready() && other->ready());
+  connector.current->die("gone");
+  scheduler.run();
+  EXPECT_FALSE(tunnel->ready() || other->ready());
+  scheduler.advance(kConnectBackOffFirstMs);
+  EXPECT_TRUE(tunnel->ready() && other->ready());
+  EXPECT_EQ(connector.connects, 2);
+}
+
+TEST_F(SecondTunnelTest, LivesOnWhenTheFirstIsDestroyedInAnyState) {
+  take(Tunnel::kAtOnce);
+  ticket.reset();
+  held.clear();
+  tunnel.reset();
+  scheduler.advance(10 * kLoginIdleMs);
+  EXPECT_TRUE(other->ready());
+  EXPECT_EQ(connector.connects, 1);
+  connector.current->die("gone");
+  scheduler.run();
+  EXPECT_EQ(state_name(other->state()), state_name(TunnelState::kWaitForLogin));
+  other.reset();
+  scheduler.advance(kLoginIdleMs);
+  EXPECT_EQ(connector.current, nullptr);
+  EXPECT_EQ(connector.connects, 1) << "nobody is left to connect for";
+}
+
 TEST(TunnelStateTest, WhatIsNotInTheTableIsRefused) {
-  EXPECT_EQ(next_state(TunnelState::kIdle, TunnelEvent::kStart), TunnelState::kConnecting);
+  EXPECT_EQ(next_state(TunnelState::kIdle, TunnelEvent::kStart), TunnelState::kWaitForLogin);
   EXPECT_EQ(next_state(TunnelState::kIdle, TunnelEvent::kAlarm), std::nullopt);
-  EXPECT_EQ(next_state(TunnelState::kReady, TunnelEvent::kConnected), std::nullopt);
+  EXPECT_EQ(next_state(TunnelState::kReady, TunnelEvent::kLoginUp), std::nullopt);
   for (int event = 0; event <= static_cast<int>(TunnelEvent::kGiveUp); ++event) {
     EXPECT_EQ(next_state(TunnelState::kFailed, static_cast<TunnelEvent>(event)), std::nullopt);
     EXPECT_FALSE(event_name(static_cast<TunnelEvent>(event)).empty());
