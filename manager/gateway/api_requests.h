@@ -1,0 +1,33 @@
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "manager/session/session_info.h"
+
+namespace hpc {
+
+// The bodies that the API takes, checked member by member. What is not known is refused: a request
+// that means something else than we would do is never done by halves.
+
+/// POST /api/v1/sessions. Its `user` is empty unless the body names one; `spec` has the members
+/// cpus, gpus, memory, partition and time that were given, checked, as one line of JSON, or is
+/// empty. kBadRequest: the detail names the member and says what it takes.
+Result<NewSession> parse_new_session(std::string_view body);
+
+/// POST /api/v1/tokens.
+struct TokenRequest {
+  std::string label;
+  std::optional<std::uint64_t> expires_in_s;  // nothing: never
+  std::string user;                           // empty: the caller's own
+};
+Result<TokenRequest> parse_token_request(std::string_view body);
+
+/// SLURM's forms of --time: minutes, minutes:seconds, hours:minutes:seconds, days-hours,
+/// days-hours:minutes, days-hours:minutes:seconds. At most 32 bytes.
+bool is_slurm_time(std::string_view text);
+/// SLURM's forms of --mem: "4000", "4G": 1 to 9 digits and one of K, M, G, T.
+bool is_slurm_memory(std::string_view text);
+
+}  // namespace hpc
