@@ -43,6 +43,20 @@ void EventLog::restore(Event event) {
   keep(found->second, std::move(event));
 }
 
+void EventLog::restore_forgotten(const std::string& user, std::uint64_t through) {
+  auto& forgotten = forgotten_through_[user];
+  forgotten = std::max(forgotten, through);
+  next_number_ = std::max(next_number_, through + 1);
+  committed_ = std::max(committed_, through);
+}
+
+bool EventLog::is_over(const std::string& session) const {
+  const auto found = rings_.find(session);
+  if (found == rings_.end()) return true;
+  const Ring& ring = found->second;
+  return ring.ended_at_ms && (ring.events.empty() || ring.events.back().number <= committed_);
+}
+
 std::uint64_t EventLog::append(Event event) {
   const auto found = rings_.find(event.session);
   if (found == rings_.end() || found->second.ended_at_ms) return 0;

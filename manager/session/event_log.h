@@ -79,6 +79,9 @@ class EventLog {
   void end_session(const std::string& session);
   /// An event that was stored before a restart, in the order of the numbers.
   void restore(Event event);
+  /// Before a restart the events of a session of this user, up to this number, were forgotten with
+  /// the session: who resumes behind one of them is told of the gap.
+  void restore_forgotten(const std::string& user, std::uint64_t through);
 
   /// Gives `event` its number, which is returned; 0 for a session that is not known or has ended.
   std::uint64_t append(Event event);
@@ -96,6 +99,11 @@ class EventLog {
   std::unique_ptr<Subscription> watch_user(const std::string& user,
                                            std::optional<std::uint64_t> after,
                                            Subscriber& subscriber);
+
+  /// The highest number that subscribers were shown: after it comes only what is new.
+  std::uint64_t last_shown() const { return committed_; }
+  /// The session has ended, or is not known any more, and all of its events were shown.
+  bool is_over(const std::string& session) const;
 
   /// Forgets sessions whose time has come; call it now and then.
   void expire();

@@ -246,6 +246,37 @@ TEST_F(EventLogTest, ARestoredLogGoesOnWithItsNumbers) {
   EXPECT_EQ(watcher.seen, Numbers({0, 7, 8, 9}));
 }
 
+TEST_F(EventLogTest, WhatWasForgottenBeforeARestartIsAGapForItsUserOnly) {
+  EventLog restored(clock, 3);
+  restored.restore_forgotten("alice", 7);
+  restored.add_session("s1", "alice");
+  restored.restore({5, 0, "s1", "state", "{}"});
+  Watcher missed;
+  const auto watch = restored.watch_user("alice", 6, missed);
+  EXPECT_EQ(missed.seen, Numbers({0}));
+  Watcher knew;
+  const auto other = restored.watch_user("alice", 7, knew);
+  EXPECT_EQ(knew.seen, Numbers());
+  Watcher bob;
+  const auto third = restored.watch_user("bob", 0, bob);
+  EXPECT_EQ(bob.seen, Numbers());
+  EXPECT_EQ(restored.append({0, 0, "s1", "state", "{}"}), 8U) << "no number is given twice";
+}
+
+TEST_F(EventLogTest, ASessionIsOverWhenItsLastEventWasShown) {
+  EXPECT_FALSE(log.is_over("s1"));
+  const auto last = append("s1");
+  log.end_session("s1");
+  EXPECT_FALSE(log.is_over("s1")) << "nobody has seen its last event";
+  log.commit(last);
+  EXPECT_TRUE(log.is_over("s1"));
+  EXPECT_FALSE(log.is_over("s2"));
+  log.end_session("s2");
+  EXPECT_TRUE(log.is_over("s2")) << "it never had one";
+  EXPECT_TRUE(log.is_over("s9")) << "not known";
+  EXPECT_EQ(log.last_shown(), last);
+}
+
 TEST_F(EventLogTest, AWatcherThatEndedSeesNothingMore) {
   Watcher watcher;
   auto watch = log.watch_session("s1", 0, watcher);
