@@ -238,6 +238,30 @@ std::vector<TokenView> TokenTable::list(const std::string& user) {
   return views;
 }
 
+std::vector<std::string> TokenTable::users() const {
+  std::vector<std::string> names;
+  for (const auto& [user, tokens] : users_) {
+    if (!tokens.by_id.empty()) names.push_back(user);
+  }
+  return names;
+}
+
+std::optional<std::string> TokenTable::owner_of(const std::string& id) const {
+  for (const auto& [user, tokens] : users_) {
+    if (tokens.by_id.count(id) != 0) return user;
+  }
+  return std::nullopt;
+}
+
+bool TokenTable::is_good(const std::string& user, const std::string& id) const {
+  const auto owner = users_.find(user);
+  if (owner == users_.end()) return false;
+  const auto hash = owner->second.by_id.find(id);
+  if (hash == owner->second.by_id.end()) return false;
+  const TokenRow& row = tokens_.at(hash->second).row;
+  return !row.revoked_at && !expired(row);
+}
+
 Status TokenTable::revoke(const std::string& user, const std::string& id,
                           const Store::Committed& done) {
   drop_expired(user);

@@ -83,6 +83,12 @@ class TokenTable {
 
   /// Of one user, oldest first.
   std::vector<TokenView> list(const std::string& user);
+  /// Who has any, in the order of their names.
+  std::vector<std::string> users() const;
+  /// Whose token has this id; nothing: there is none.
+  std::optional<std::string> owner_of(const std::string& id) const;
+  /// Whether what it let in may stay: not revoked, not expired.
+  bool is_good(const std::string& user, const std::string& id) const;
 
   /// The token is not good any more when this returns. `done` tells whether that will still hold
   /// after a restart. kNotFound: the user has none of that id; else as Store::write(): then the

@@ -339,6 +339,24 @@ TEST_F(TokenTableTest, ComesBackAfterARestart) {
   EXPECT_EQ(table->size(), 1u);
 }
 
+TEST_F(TokenTableTest, SaysWhoHasWhichAndWhetherItIsStillGood) {
+  const auto bobs = make("bob");
+  const auto alices = make("alice", TokenKind::kLogin);
+  EXPECT_EQ(table->users(), (std::vector<std::string>{"alice", "bob"}));
+  EXPECT_EQ(table->owner_of(bobs.id), "bob");
+  EXPECT_EQ(table->owner_of("none"), std::nullopt);
+  EXPECT_TRUE(table->is_good("bob", bobs.id));
+  EXPECT_FALSE(table->is_good("alice", bobs.id));
+  EXPECT_FALSE(table->is_good("carol", bobs.id));
+  EXPECT_TRUE(table->revoke("bob", bobs.id, nullptr).has_value());
+  EXPECT_FALSE(table->is_good("bob", bobs.id)) << "at once, before it is stored";
+  store.commit();
+  EXPECT_EQ(table->users(), std::vector<std::string>{"alice"});
+  EXPECT_TRUE(table->is_good("alice", alices.id));
+  now += kHourMs;
+  EXPECT_FALSE(table->is_good("alice", alices.id)) << "expired";
+}
+
 TEST_F(TokenTableTest, NothingIsLeftOfUsersWithoutTokens) {
   for (int i = 0; i < 1000; ++i) {
     const std::string user = "user" + std::to_string(i);
