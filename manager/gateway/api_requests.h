@@ -1,4 +1,5 @@
 #pragma once
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -7,6 +8,9 @@
 #include "manager/session/session_info.h"
 
 namespace hpc {
+
+// No request of ours is longer than some hundred bytes.
+constexpr std::size_t kApiBodyBytesMax = std::size_t{64} * 1024;
 
 // The bodies that the API takes, checked member by member. What is not known is refused: a request
 // that means something else than we would do is never done by halves.
