@@ -16,6 +16,7 @@ namespace hpc {
 /// What the far side of a FakeSshConnection does; the test changes it at any time.
 struct FakeSite {
   std::string report = "host login01\nuid 1000\nsqueue none\ndirectory no\n";  // between markers
+  std::string job_report;       // between the markers of job_fate.h
   Result<void> exec_result;     // an error instead of the report
   Result<void> channel_result;  // an error instead of a channel
   std::string token;            // what the listener proves with; "" proves nothing
@@ -113,12 +114,16 @@ class FakeSshConnection final : public SshConnection {
   std::unique_ptr<Pending> exec(std::string, std::string input, std::uint64_t,
                                 ExecDone done) override {
     ++site_.execs;
-    return std::make_unique<FakePending>(
-        scheduler_, [this, input = std::move(input), done = std::move(done)] {
-          if (!site_.exec_result) return done(tl::unexpected(site_.exec_result.error()));
-          const std::string marker = input.substr(input.find('=') + 1, 64);
-          done(ExecOutput{marker + " begin\n" + site_.report + marker + " end\n", "", 0});
-        });
+    return std::make_unique<FakePending>(scheduler_, [this, input = std::move(input),
+                                                      done = std::move(done)] {
+      if (!site_.exec_result) return done(tl::unexpected(site_.exec_result.error()));
+      const std::string marker = input.substr(input.find('=') + 1, 64);
+      if (input.find("hpc_manager_job") != std::string::npos) {
+        const std::string said = "\n" + marker + " begin\n" + site_.job_report + marker + " end\n";
+        return done(ExecOutput{said, "", 0});
+      }
+      done(ExecOutput{marker + " begin\n" + site_.report + marker + " end\n", "", 0});
+    });
   }
   std::unique_ptr<Pending> open_channel(const std::string& host, std::uint16_t port, std::uint64_t,
                                         ConnectDone done) override {

@@ -1,0 +1,411 @@
+#include "manager/session/live_sessions.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "common/hello.h"
+
+namespace hpc {
+
+namespace {
+
+constexpr std::size_t kSessionIdDigits = 32;
+
+bool same_place(const SessionRow& a, const SessionRow& b) {
+  return a.key.user == b.key.user && a.key.cluster == b.key.cluster;
+}
+
+tl::unexpected<Error> none_such() {
+  return fail(Errc::kNotFound, "sessions", "there is no such session, or it has ended");
+}
+
+}  // namespace
+
+LiveSessions::LiveSessions(const LiveSession::Parts& parts, Store& store, EventLog& events,
+                           PortPool* ports, Options options, CutTraffic cut_traffic)
+    : parts_(parts),
+      store_(store),
+      events_(events),
+      ports_(ports),
+      options_(std::move(options)),
+      cut_traffic_(std::move(cut_traffic)),
+      journal_(parts.scheduler, store, events, parts.now, parts.log),
+      save_alarm_(parts.scheduler.make_alarm([this] { save_again(); })) {}
+
+LiveSessions::~LiveSessions() { *alive_ = false; }
+
+void LiveSessions::set_limits(std::size_t sessions_max, std::size_t sessions_per_user_max) {
+  options_.sessions_max = sessions_max;
+  options_.sessions_per_user_max = sessions_per_user_max;
+}
+
+// ------------------------------------------------------------------------------------- a restart
+void LiveSessions::restore(const StoreContents& contents) {
+  std::map<std::string, PortLease> leases;
+  for (const auto& lease : contents.leases) leases[lease.session][lease.range] = lease.port;
+  for (const auto& stored : contents.sessions) {
+    const SessionRow& row = stored.row;
+    events_.add_session(row.id, row.key.user, stored.lost_through);
+    if (row.state == SessionState::kEnded) {
+      ended_.add(row);
+      continue;
+    }
+    const auto before = leases.find(row.id);
+    std::vector<Change> changes;
+    auto lease =
+        restore_ports(row.id, before == leases.end() ? PortLease{} : before->second, changes);
+    restored_changes_[row.id] = std::move(changes);
+    add(row, std::move(lease))->second.stored = true;
+  }
+  for (const Event& event : contents.events) events_.restore(event);
+  for (const auto& stored : contents.sessions) {
+    if (stored.row.state == SessionState::kEnded) events_.end_session(stored.row.id);
+  }
+  for (const auto& [user, id] : contents.active) {
+    if (entries_.contains(id)) active_[user] = id;
+  }
+}
+
+// The same ports; where somebody else has taken one meanwhile, others; where there are none, none.
+PortLease LiveSessions::restore_ports(const std::string& id, const PortLease& before,
+                                      std::vector<Change>& changes) {
+  if (ports_ == nullptr) {
+    if (!before.empty()) changes.emplace_back(DropLeases{id});
+    return {};
+  }
+  auto lease = ports_->restore(id, before);
+  if (lease && *lease == before) return *lease;
+  const std::string cause = lease ? "the ranges have changed" : lease.error().detail;
+  if (!lease) lease = ports_->allocate(id);
+  parts_.log.warning("a session could not have its ports again",
+                     {{"session", id}, {"cause", cause}});
+  changes.emplace_back(DropLeases{id});
+  if (!lease) return {};
+  for (const auto& [range, port] : *lease) changes.emplace_back(PutLease{{id, range, port}});
+  return *lease;
+}
+
+void LiveSessions::start() {
+  for (auto& [id, changes] : std::exchange(restored_changes_, {})) {
+    if (!changes.empty()) journal_.record(info(entries_.at(id)), std::move(changes), nullptr);
+  }
+  std::vector<LiveSession*> all;
+  for (auto& [id, entry] : entries_) all.push_back(entry.session.get());
+  for (auto* session : all) session->start();
+}
+
+// ------------------------------------------------------------------------------------- changes
+Status LiveSessions::may_create(const NewSession& wanted) const {
+  const bool known =
+      std::any_of(options_.clusters.begin(), options_.clusters.end(),
+                  [&](const ClusterName& cluster) { return cluster.name == wanted.cluster; });
+  if (!known) {
+    return fail(Errc::kNotFound, "sessions", "there is no cluster '" + wanted.cluster + "'");
+  }
+  const auto own = by_user_.find(wanted.user);
+  if (own != by_user_.end() && own->second.size() >= options_.sessions_per_user_max) {
+    return fail(Errc::kTooMany, "sessions",
+                "you have " + std::to_string(own->second.size()) +
+                    " sessions, which is as many as one user may have here; end one first");
+  }
+  if (entries_.size() >= options_.sessions_max) {
+    return fail(Errc::kUnavailable, "sessions",
+                "there are " + std::to_string(entries_.size()) +
+                    " sessions, which is as many as this manager takes; try again later");
+  }
+  return {};
+}
+
+Result<SessionRow> LiveSessions::new_row(const NewSession& wanted) const {
+  SessionRow row;
+  row.key = {wanted.user, wanted.cluster, wanted.ide, wanted.slot.value_or(1)};
+  while (!wanted.slot && by_key_.contains(row.key) && row.key.slot < kSlotMax) ++row.key.slot;
+  if (by_key_.contains(row.key)) {
+    return fail(Errc::kConflict, "sessions",
+                path_of(row.key) +
+                    " is in use; end that session first, or leave slot out to get a "
+                    "free one");
+  }
+  if (wanted.job) row.job_id = *wanted.job;
+  for (const auto& [id, entry] : entries_) {
+    const SessionRow& other = entry.session->row();
+    if (!row.job_id.empty() && same_place(row, other) && other.job_id == row.job_id) {
+      return fail(Errc::kConflict, "sessions",
+                  path_of(other.key) + " is attached to job " + row.job_id + " already");
+    }
+  }
+  row.id = random_hex64().substr(0, kSessionIdDigits);
+  row.spec = wanted.spec;
+  row.created_at = parts_.now();
+  row.reason = "waits for its turn";
+  return row;
+}
+
+void LiveSessions::create(const NewSession& wanted, Done done) {
+  if (auto may = may_create(wanted); !may) return answer(done, tl::unexpected(may.error()));
+  auto row = new_row(wanted);
+  if (!row) return answer(done, tl::unexpected(row.error()));
+  PortLease lease;
+  if (ports_ != nullptr) {
+    auto allocated = ports_->allocate(row->id);
+    if (!allocated) return answer(done, tl::unexpected(allocated.error()));
+    lease = std::move(*allocated);
+  }
+  events_.add_session(row->id, row->key.user);
+  std::vector<Change> changes;
+  for (const auto& [range, port] : lease) changes.emplace_back(PutLease{{row->id, range, port}});
+  const std::string id = row->id;
+  if (active_.try_emplace(row->key.user, id).second) {
+    changes.emplace_back(SetActive{row->key.user, id});
+  }
+  const auto entry = add(std::move(*row), std::move(lease));
+  journal_.record(
+      info(entry->second), std::move(changes),
+      [this, id, done = std::move(done)](const Status& stored) { on_created(id, stored, done); });
+}
+
+LiveSessions::Entries::iterator LiveSessions::add(SessionRow row, PortLease lease) {
+  const std::string id = row.id;
+  by_key_[row.key] = id;
+  by_user_[row.key.user].insert(id);
+  LiveSession::Owner& owner = *this;
+  Entry entry;
+  auto& room = rooms_[row.key.user];
+  if (room == nullptr) room = std::make_shared<WaitingRoom>();
+  entry.session = std::make_unique<LiveSession>(parts_, std::move(row), room, owner);
+  entry.lease = std::move(lease);
+  return entries_.emplace(id, std::move(entry)).first;
+}
+
+void LiveSessions::on_created(const std::string& id, const Status& stored, const Done& done) {
+  const auto entry = entries_.find(id);
+  if (entry == entries_.end()) return;
+  if (!stored) {
+    const Error why{Errc::kUnavailable, "sessions",
+                    "the session could not be stored: " + stored.error().detail};
+    events_.end_session(id);
+    take_out(entry);
+    return done(tl::unexpected(why));
+  }
+  entry->second.stored = true;
+  const SessionInfo created = info(entry->second);
+  parts_.log.info("session created", {{"session", id}, {"key", text_of(created.row.key)}});
+  entry->second.session->start();
+  done(created);
+}
+
+void LiveSessions::end(const std::string& id, Done done) {
+  const auto entry = entries_.find(id);
+  if (entry == entries_.end() || !entry->second.stored) return answer(done, none_such());
+  if (entry->second.session->row().state == SessionState::kEnding) {
+    return answer(done, info(entry->second));
+  }
+  entry->second.changed = std::move(done);
+  entry->second.session->end("ended by its user");
+}
+
+void LiveSessions::activate(const std::string& id, Done done) {
+  const auto entry = entries_.find(id);
+  if (entry == entries_.end() || !entry->second.stored) return answer(done, none_such());
+  const auto& row = entry->second.session->row();
+  active_[row.key.user] = id;
+  const SessionInfo now = info(entry->second);
+  journal_.record(now, {SetActive{row.key.user, id}}, [now, done](const Status& stored) {
+    if (!stored) return done(tl::unexpected(stored.error()));
+    done(now);
+  });
+}
+
+void LiveSessions::on_session_changed(LiveSession& session) {
+  const SessionRow& row = session.row();
+  const auto entry = entries_.find(row.id);
+  if (entry == entries_.end()) return;
+  const SessionInfo now = info(entry->second);
+  const Done done = std::exchange(entry->second.changed, nullptr);
+  parts_.log.info("session", {{"session", row.id},
+                              {"key", text_of(row.key)},
+                              {"state", state_name(row.state)},
+                              {"reason", row.reason}});
+  std::vector<Change> more;
+  if (session.over()) more = next_active(row.key.user);
+  journal_.record(now, std::move(more), [this, row, now, done](const Status& stored) {
+    if (!stored) {
+      unsaved_[row.id] = row;
+      save_alarm_->start(kStoreRetryMs);
+    }
+    // What was asked for has happened, stored or not.
+    if (done) done(now);
+  });
+  if (session.over()) over(entry);
+}
+
+void LiveSessions::on_session_progress(LiveSession& session, const std::string& text) {
+  parts_.log.info("session", {{"session", session.row().id}, {"says", text}});
+  journal_.progress(session.row().id, text);
+}
+
+bool LiveSessions::job_is_free(const LiveSession& session, const std::string& job) const {
+  return std::none_of(entries_.begin(), entries_.end(), [&](const auto& one) {
+    const LiveSession& other = *one.second.session;
+    return &other != &session && same_place(other.row(), session.row()) &&
+           other.row().job_id == job;
+  });
+}
+
+// Of a user whose session has just ended: the active one is another now only where there is no
+// choice.
+std::vector<Change> LiveSessions::next_active(const std::string& user) {
+  const auto active = active_.find(user);
+  if (active == active_.end() || !entries_.at(active->second).session->over()) return {};
+  std::vector<std::string> live;
+  for (const auto& id : by_user_[user]) {
+    if (!entries_.at(id).session->over()) live.push_back(id);
+  }
+  if (live.size() != 1) {
+    active_.erase(active);
+    return {SetActive{user, std::nullopt}};
+  }
+  active->second = live.front();
+  return {SetActive{user, live.front()}};
+}
+
+void LiveSessions::over(Entries::iterator entry) {
+  const SessionRow& row = entry->second.session->row();
+  events_.end_session(row.id);
+  ended_.add(row);
+  cut_traffic_(row.id, {Errc::kUnavailable, "session", "it has ended: " + row.reason});
+  take_out(entry);
+}
+
+// Its pool and its tunnel may be in use up to the end of this turn; what was cut goes in the next.
+void LiveSessions::take_out(Entries::iterator entry) {
+  const SessionRow& row = entry->second.session->row();
+  const std::string user = row.key.user;
+  if (ports_ != nullptr) ports_->release(row.id);
+  by_key_.erase(row.key);
+  if (auto own = by_user_.find(user); own != by_user_.end()) {
+    own->second.erase(row.id);
+    if (own->second.empty()) {
+      by_user_.erase(own);
+      rooms_.erase(user);
+    }
+  }
+  if (const auto active = active_.find(user); active != active_.end() && active->second == row.id) {
+    active_.erase(active);
+  }
+  std::shared_ptr<LiveSession> session = std::move(entry->second.session);
+  entries_.erase(entry);
+  parts_.scheduler.post([session, scheduler = &parts_.scheduler]() mutable {
+    scheduler->post([session = std::move(session)]() mutable { session.reset(); });
+  });
+}
+
+void LiveSessions::save_again() {
+  for (const auto& [id, row] : std::exchange(unsaved_, {})) {
+    const auto entry = entries_.find(id);
+    const SessionInfo now = entry == entries_.end() ? info(row, {}) : info(entry->second);
+    journal_.record(now, {}, [this, row = now.row](const Status& stored) {
+      if (stored) return;
+      unsaved_.try_emplace(row.id, row);
+      save_alarm_->start(kStoreRetryMs);
+    });
+  }
+}
+
+void LiveSessions::answer(const Done& done, Result<SessionInfo> result) {
+  parts_.scheduler.post([alive = alive_, done, result = std::move(result)] {
+    if (*alive) done(result);
+  });
+}
+
+void LiveSessions::note_activity(const std::string& id) {
+  const auto entry = entries_.find(id);
+  if (entry == entries_.end() || !entry->second.stored) return;
+  if (entry->second.session->note_activity()) journal_.keep(entry->second.session->row());
+}
+
+// ------------------------------------------------------------------------------------- questions
+SessionInfo LiveSessions::info(const SessionRow& row, const PortLease& lease) const {
+  SessionInfo out;
+  out.row = row;
+  out.url = options_.base_url + path_of(row.key) + "/";
+  if (const auto local = lease.find(kLocalRange); local != lease.end()) {
+    out.local_port = local->second;
+  }
+  const auto active = active_.find(row.key.user);
+  out.active = active != active_.end() && active->second == row.id;
+  return out;
+}
+
+std::optional<SessionInfo> LiveSessions::find(const std::string& id) const {
+  const auto entry = entries_.find(id);
+  if (entry != entries_.end() && entry->second.stored) return info(entry->second);
+  if (const SessionRow* row = ended_.find(id)) return info(*row, {});
+  return std::nullopt;
+}
+
+std::optional<SessionInfo> LiveSessions::find(const SessionKey& key) const {
+  if (const auto live = by_key_.find(key); live != by_key_.end()) {
+    const auto& entry = entries_.at(live->second);
+    if (entry.stored) return info(entry);
+  }
+  if (const SessionRow* row = ended_.find(key)) return info(*row, {});
+  return std::nullopt;
+}
+
+std::vector<SessionInfo> LiveSessions::list(const std::optional<std::string>& user) const {
+  std::vector<SessionInfo> out;
+  const auto take = [&](const std::string& id) {
+    const auto& entry = entries_.at(id);
+    if (entry.stored) out.push_back(info(entry));
+  };
+  if (!user) {
+    for (const auto& [id, entry] : entries_) take(id);
+  } else if (const auto own = by_user_.find(*user); own != by_user_.end()) {
+    for (const auto& id : own->second) take(id);
+  }
+  std::sort(out.begin(), out.end(), [](const SessionInfo& a, const SessionInfo& b) {
+    return std::tie(a.row.created_at, a.row.id) < std::tie(b.row.created_at, b.row.id);
+  });
+  return out;
+}
+
+std::optional<SessionInfo> LiveSessions::active_of(const std::string& user) const {
+  const auto active = active_.find(user);
+  if (active == active_.end()) return std::nullopt;
+  return find(active->second);
+}
+
+std::optional<SessionRoute> LiveSessions::route(const std::string& id) {
+  const auto entry = entries_.find(id);
+  if (entry == entries_.end() || !entry->second.stored) return std::nullopt;
+  LiveSession& session = *entry->second.session;
+  return SessionRoute{entry->first, session.pool(), session.tunnel()};
+}
+
+std::vector<Sessions::ClusterInfo> LiveSessions::clusters(const std::string& user) const {
+  constexpr std::string_view kStates[] = {"down", "connecting", "up", "waiting", "stopped"};
+  std::vector<ClusterInfo> out;
+  for (const auto& cluster : options_.clusters) {
+    ClusterInfo one{cluster.name, cluster.host, std::string(kStates[0]), ""};
+    if (const auto* login = parts_.logins.find(user, cluster.name)) {
+      one.login = kStates[static_cast<std::size_t>(login->state())];
+      one.trouble = login->trouble();
+    }
+    out.push_back(std::move(one));
+  }
+  return out;
+}
+
+std::optional<Sessions::PortReport> LiveSessions::port_report() const {
+  if (ports_ == nullptr) return std::nullopt;
+  return PortReport{ports_->stats(), ports_->max_sessions()};
+}
+
+std::map<SessionState, std::size_t> LiveSessions::count_by_state() const {
+  std::map<SessionState, std::size_t> out;
+  for (const auto& [id, entry] : entries_) ++out[entry.session->row().state];
+  return out;
+}
+
+}  // namespace hpc
