@@ -47,7 +47,8 @@ int main(int argc, char** argv) {
   }
   if (const auto* print = std::get_if<hpc::PrintText>(&*command)) {
     std::fputs(print->text.c_str(), stdout);
-    return 0;
+    std::fputs(print->problems.c_str(), stderr);
+    return print->code;
   }
   hpc::TerminalPrompter prompter;
   hpc::ConnectCommand connect(std::get<hpc::ConnectOptions>(*command), prompter);

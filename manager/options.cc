@@ -5,6 +5,8 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "manager/config_check.h"
+
 namespace hpc {
 
 namespace {
@@ -185,12 +187,17 @@ Status parse_ssh_destination(const std::string& text, SshTarget& target) {
 }
 
 Result<CommandLine> parse_command_line(const std::vector<std::string>& arguments) {
+  if (!arguments.empty() && arguments.front() == "config") {
+    return config_check({arguments.begin() + 1, arguments.end()}, environment_of_process());
+  }
   CLI::App app("Reaches the web apps of your SLURM jobs over SSH.", "hpc-manager");
   RawConnect raw;
   auto* connect = add_connect(app, raw);
+  // Named for --help only; their arguments are read elsewhere.
+  app.add_subcommand("config", "check: what the configuration of serve means, what is wrong in it");
   app.require_subcommand(1);
   app.set_version_flag("--version", std::string("hpc-manager ") + HPC_VERSION);
-  app.footer("hpc-manager connect --help says more.");
+  app.footer("hpc-manager COMMAND --help says more.");
   try {
     app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
   } catch (const CLI::CallForVersion& version) {

@@ -30,9 +30,11 @@ struct ConnectOptions {
   bool verbose = false;
 };
 
-/// Text that was asked for (--help, --version): print it on stdout and exit 0.
+/// Text that was asked for (--help, --version, config check): print it and exit.
 struct PrintText {
-  std::string text;
+  std::string text;           // on stdout
+  std::string problems = {};  // on stderr
+  int code = 0;               // exit code
 };
 
 using CommandLine = std::variant<ConnectOptions, PrintText>;

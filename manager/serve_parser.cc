@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <sstream>
 #include <utility>
 
 #include "manager/serve_check.h"
@@ -40,6 +41,21 @@ constexpr const char* kServeExamples =
     "\n"
     "Exit codes: 0 ended with SIGTERM, 1 failure, 2 usage, 6 bad configuration.";
 
+// CLI11 indents what it is given but does not break it.
+std::string broken_into_lines(const std::string& help) {
+  constexpr std::size_t kColumns = 68;  // beside its 30 for the flags
+  std::string text;
+  std::size_t column = 0;
+  std::istringstream words(help);
+  for (std::string word; words >> word;) {
+    const bool fits = column + word.size() < kColumns;
+    if (column > 0) text += fits ? ' ' : '\n';
+    column = (column > 0 && fits ? column + 1 : 0) + word.size();
+    text += word;
+  }
+  return text;
+}
+
 // What did not parse has its default now; advice that speaks of it would only be wrong.
 bool is_doubtful(const std::string& problem, const std::vector<std::string>& unknown) {
   return std::any_of(unknown.begin(), unknown.end(), [&](const std::string& option) {
@@ -54,13 +70,13 @@ ServeFlagReader::ServeFlagReader(CLI::App& app) : app_(app), slots_(serve_option
   for (std::size_t i = 0; i < slots_.size(); ++i) {
     const auto& row = serve_option_table()[i];
     const std::string flag = std::string("--") + row.name;
+    const auto help = broken_into_lines(row.help);
     if (*row.metavar == '\0') {
-      app.add_flag(flag, slots_[i].on, row.help)->group(row.group);
+      app.add_flag(flag, slots_[i].on, help)->group(row.group);
       continue;
     }
-    CLI::Option* option = row.type == TomlType::kTexts
-                              ? app.add_option(flag, slots_[i].texts, row.help)
-                              : app.add_option(flag, slots_[i].text, row.help);
+    CLI::Option* option = row.type == TomlType::kTexts ? app.add_option(flag, slots_[i].texts, help)
+                                                       : app.add_option(flag, slots_[i].text, help);
     option->group(row.group)->type_name(row.metavar)->allow_extra_args(false);
     if (*row.default_value != '\0') option->default_str(row.default_value);
   }

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <sstream>
 
 #include "manager/serve_table.h"
 #include "tests/support/temp_dir.h"
@@ -78,6 +79,14 @@ TEST_F(ServeParserTest, NoAdviceAboutWhatDidNotParse) {
   EXPECT_EQ(refusal({"--config", "/no/file"}, Errc::kConfig).find('\n'), std::string::npos);
 }
 
+// Without its line breaks and runs of blanks.
+std::string in_one_line(const std::string& text) {
+  std::istringstream words(text);
+  std::string line;
+  for (std::string word; words >> word;) line += " " + word;
+  return line;
+}
+
 TEST_F(ServeParserTest, HelpHasEveryOptionWithItsDefaultAndExamples) {
   const auto parsed = parse({"--help"});
   ASSERT_TRUE(parsed.has_value());
@@ -89,9 +98,11 @@ TEST_F(ServeParserTest, HelpHasEveryOptionWithItsDefaultAndExamples) {
     if (*row.metavar != '\0' && *row.default_value != '\0') {
       EXPECT_NE(text.find(std::string("=") + row.default_value, at), std::string::npos) << row.name;
     }
-    EXPECT_NE(text.find(row.help), std::string::npos) << row.name;
+    EXPECT_NE(in_one_line(text).find(row.help), std::string::npos) << row.name;
     EXPECT_NE(text.find(std::string(row.group) + ":"), std::string::npos) << row.group;
   }
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 100U) << line;
   for (const char* words : {"Examples:", "one person", "behind nginx", "an institute", "SIGHUP"}) {
     EXPECT_NE(text.find(words), std::string::npos) << words;
   }
