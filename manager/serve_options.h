@@ -47,6 +47,8 @@ struct ClusterOption {
 struct UserMapRule {
   std::string pattern;
   std::string replacement;
+
+  bool operator==(const UserMapRule&) const = default;
 };
 
 /// `hpc-manager serve`, everything from flags, environment and configuration file, checked.

@@ -15,6 +15,8 @@ struct NamedPortRange {
   std::string name;
   std::uint16_t first = 0;
   std::uint16_t last = 0;
+
+  bool operator==(const NamedPortRange&) const = default;
 };
 
 // Range names are written in flags and in environment variables.
