@@ -19,7 +19,8 @@ std::uint64_t penalty_ms(unsigned failures) {
 }  // namespace
 
 std::uint64_t LoginThrottle::wait_ms(const std::string& user, const std::string& address) const {
-  return std::max(wait_of(user_key(user)), wait_of(address_key(address)));
+  const std::uint64_t by_user = user.empty() ? 0 : wait_of(user_key(user));
+  return std::max(by_user, wait_of(address_key(address)));
 }
 
 std::uint64_t LoginThrottle::wait_of(const std::string& key) const {
@@ -31,7 +32,7 @@ std::uint64_t LoginThrottle::wait_of(const std::string& key) const {
 }
 
 void LoginThrottle::failed(const std::string& user, const std::string& address) {
-  count(user_key(user));
+  if (!user.empty()) count(user_key(user));
   count(address_key(address));
 }
 

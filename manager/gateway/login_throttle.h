@@ -26,7 +26,8 @@ class LoginThrottle {
   /// `clock` must outlive it.
   explicit LoginThrottle(const Clock& clock) : clock_(clock) {}
 
-  /// How long this attempt must still wait; 0: it may be made now.
+  /// How long this attempt must still wait; 0: it may be made now. An empty `user` is one that
+  /// nobody has named (a token): only the address counts, or one guesser would stop everybody.
   std::uint64_t wait_ms(const std::string& user, const std::string& address) const;
   /// An attempt was refused.
   void failed(const std::string& user, const std::string& address);

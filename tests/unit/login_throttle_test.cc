@@ -43,6 +43,13 @@ TEST_F(LoginThrottleTest, TheNameIsSlowedFromEveryAddress) {
   EXPECT_EQ(throttle.wait_ms("bob", "10.9.9.9"), 0U);
 }
 
+TEST_F(LoginThrottleTest, ANameThatNobodyGaveIsNotOneUser) {
+  for (int i = 0; i < 9; ++i) throttle.failed("", "10.0.0." + std::to_string(i));
+  EXPECT_EQ(throttle.wait_ms("", "10.9.9.9"), 0U);
+  for (int i = 0; i < 9; ++i) throttle.failed("", "10.0.0.1");
+  EXPECT_GT(throttle.wait_ms("", "10.0.0.1"), 0U) << "the address still counts";
+}
+
 TEST_F(LoginThrottleTest, TheAddressIsSlowedForEveryName) {
   for (int i = 0; i < 5; ++i) throttle.failed("user" + std::to_string(i), "10.0.0.1");
   EXPECT_GT(throttle.wait_ms("new", "10.0.0.1"), 0U);
