@@ -28,7 +28,7 @@ constexpr std::string_view kStyle =
     ".warning{background:var(--warn);border-left:4px solid var(--edge);padding:.6em .8em}";
 
 // Nothing but our own style runs or loads, whatever might slip into a page.
-std::string content_security_policy() {
+std::string content_security_policy(std::string_view limits) {
   std::array<unsigned char, crypto_hash_sha256_BYTES> digest{};
   crypto_hash_sha256(digest.data(), reinterpret_cast<const unsigned char*>(kStyle.data()),
                      kStyle.size());
@@ -38,27 +38,14 @@ std::string content_security_policy() {
   sodium_bin2base64(text.data(), text.size(), digest.data(), digest.size(),
                     sodium_base64_VARIANT_ORIGINAL);
   return "default-src 'none'; style-src 'sha256-" + std::string(text.data()) +
-         "'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'";
+         "'; base-uri 'none'; " + std::string(limits);
 }
 
-}  // namespace
-
-std::string html_paragraph(std::string_view text) { return "<p>" + escape_html(text) + "</p>\n"; }
-
-bool is_navigation(const RequestHead& head) {
-  if (head.method != "GET" && head.method != "HEAD" && head.method != "POST") return false;
-  if (const auto mode = head.fields.find("Sec-Fetch-Mode")) return mode == "navigate";
-  const auto accept = head.fields.find("Accept");
-  return accept && accept->find("text/html") != std::string_view::npos;
-}
-
-LocalAnswer html_answer(int status, std::string_view title, std::string_view html, bool refreshes) {
+LocalAnswer page(int status, std::string_view title, std::string_view html, bool refreshes) {
   LocalAnswer answer;
   answer.status = status;
   answer.fields = {{"Content-Type", "text/html; charset=utf-8"},
                    {"X-Content-Type-Options", "nosniff"},
-                   {"Content-Security-Policy", content_security_policy()},
-                   {"Referrer-Policy", "no-referrer"},
                    {"Cache-Control", "no-store"}};
   auto& body = answer.body;
   body =
@@ -73,6 +60,36 @@ LocalAnswer html_answer(int status, std::string_view title, std::string_view htm
   body += "</style></head><body><h1>" + heading + "</h1>\n";
   body += html;
   body += "</body></html>\n";
+  return answer;
+}
+
+}  // namespace
+
+std::string html_paragraph(std::string_view text) { return "<p>" + escape_html(text) + "</p>\n"; }
+
+bool is_navigation(const RequestHead& head) {
+  if (head.method != "GET" && head.method != "HEAD" && head.method != "POST") return false;
+  if (const auto mode = head.fields.find("Sec-Fetch-Mode")) return mode == "navigate";
+  const auto accept = head.fields.find("Accept");
+  return accept && accept->find("text/html") != std::string_view::npos;
+}
+
+LocalAnswer html_answer(int status, std::string_view title, std::string_view html, bool refreshes) {
+  auto answer = page(status, title, html, refreshes);
+  answer.fields.emplace_back("Content-Security-Policy",
+                             content_security_policy("form-action 'none'; frame-ancestors 'self'"));
+  answer.fields.emplace_back("Referrer-Policy", "no-referrer");
+  return answer;
+}
+
+LocalAnswer form_page_answer(int status, std::string_view title, std::string_view html,
+                             bool refreshes) {
+  auto answer = page(status, title, html, refreshes);
+  answer.fields.emplace_back("Content-Security-Policy",
+                             content_security_policy("form-action 'self'; frame-ancestors 'none'"));
+  answer.fields.emplace_back("X-Frame-Options", "DENY");
+  answer.fields.emplace_back("Cross-Origin-Opener-Policy", "same-origin");
+  answer.fields.emplace_back("Referrer-Policy", "same-origin");
   return answer;
 }
 

@@ -27,6 +27,11 @@ bool is_navigation(const RequestHead& head);
 /// itself anew every kRetrySeconds, without JavaScript.
 LocalAnswer html_answer(int status, std::string_view title, std::string_view html,
                         bool refreshes = false);
+/// The same with forms that go to this host. No other page may hold it in a frame or keep a handle
+/// of its window (contract 2.2), and a Referer of it stays on this host: with none at all browsers
+/// would call the Origin of its forms "null".
+LocalAnswer form_page_answer(int status, std::string_view title, std::string_view html,
+                             bool refreshes = false);
 LocalAnswer json_answer(int status, std::string body);
 /// `member` is one more member of the object, `"name":value`, already JSON; empty for none.
 LocalAnswer problem_answer(int status, std::string_view detail, std::string_view member = {});

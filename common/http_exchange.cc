@@ -73,6 +73,7 @@ void HttpExchange::attach(UpstreamLease lease) {
 
 void HttpExchange::write_request_head() {
   auto& out = to_upstream_->text();
+  forward_.policy->choose_target(forward_.target);
   out.append(request_.method).append(" ").append(forward_.target).append(" HTTP/1.1\r\n");
   HeadWriter writer(out);
   forward_.policy->write_request_fields(request_, HopFields(request_.fields), writer);

@@ -33,6 +33,9 @@ class HeadWriter {
 class ForwardPolicy {
  public:
   virtual ~ForwardPolicy() = default;
+  /// May put another request target in place of the forward's, byte for byte: asked once there is
+  /// a connection, before write_request_fields(), because only then it is known where it leads.
+  virtual void choose_target(std::string& target) { static_cast<void>(target); }
   /// Writes every end-to-end field of the request as it goes to the upstream, Host included.
   virtual void write_request_fields(const RequestHead& head, const HopFields& hop,
                                     HeadWriter& out) = 0;

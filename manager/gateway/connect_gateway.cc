@@ -90,13 +90,13 @@ Decision ConnectGateway::route(const RequestHead& head, const ClientInfo& client
 
 Decision ConnectGateway::forward(const RequestHead& head, const ClientInfo& client) {
   const char* key = may_wait_for_tunnel(head) ? Tunnel::kMayWait : Tunnel::kAtOnce;
-  std::string last_app_cookie;
-  if (const auto prefix = app_prefix(head.target);
-      root_fallback_ && !prefix.empty() && is_navigation(head)) {
-    last_app_cookie = last_app_set_cookie(port_, prefix);
+  EdgeView view;
+  view.prefix = app_prefix(head.target);
+  if (root_fallback_ && !view.prefix.empty() && is_navigation(head)) {
+    view.last_app_cookie = last_app_set_cookie(port_, view.prefix);
   }
   return Forward{&pool_, key, head.target,
-                 make_edge_policy(head, client, tunnel_, std::move(last_app_cookie))};
+                 make_edge_policy(head, client, tunnel_, std::move(view))};
 }
 
 LocalAnswer ConnectGateway::on_refusal(int status, std::string_view detail) {

@@ -1,45 +1,75 @@
 #include "manager/gateway/edge_policy.h"
 
+#include <algorithm>
+#include <iterator>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "common/answers.h"
 #include "common/edge_fields.h"
 #include "common/own_cookies.h"
-#include "common/port_route.h"
+#include "manager/gateway/credentials.h"
 #include "manager/gateway/gateway_pages.h"
 
 namespace hpc {
 
 namespace {
 
+/// A node of a Forwarded field (RFC 7239, 6): IPv6 in brackets, and quoted.
+std::string forwarded_node(const std::string& address) {
+  return address.find(':') == std::string::npos ? address : "\"[" + address + "]\"";
+}
+
+/// All fields of that name as one list.
+std::string joined(const FieldList& fields, std::string_view name) {
+  std::string list;
+  for (std::size_t i = 0; i < fields.size(); ++i) {
+    const Field field = fields[i];
+    if (!equals_ignoring_case(field.name, name) || field.value.empty()) continue;
+    if (!list.empty()) list += ", ";
+    list += field.value;
+  }
+  return list;
+}
+
+/// Written by us, whoever sent them.
+bool is_ours_to_say(std::string_view name) {
+  constexpr std::string_view kNames[] = {"X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto",
+                                         "X-Forwarded-Prefix", "Forwarded"};
+  return std::any_of(std::begin(kNames), std::end(kNames),
+                     [name](auto one) { return equals_ignoring_case(name, one); });
+}
+
 class EdgePolicy final : public ForwardPolicy {
  public:
   EdgePolicy(const RequestHead& head, const ClientInfo& client, const TunnelView& tunnel,
-             std::string last_app_cookie)
+             EdgeView view)
       : tunnel_(tunnel),
-        last_app_cookie_(std::move(last_app_cookie)),
+        view_(std::move(view)),
         peer_address_(client.peer_address),
-        prefix_(app_prefix(head.target)),
         navigation_(is_navigation(head)) {}
+
+  void choose_target(std::string& target) override {
+    if (view_.app_rest.empty()) return;
+    const auto& record = tunnel_.record();
+    const bool keeps = record && record->app && record->app->keep_prefix;
+    target = (keeps ? "/absapp" : "/app") + view_.app_rest;
+  }
 
   void write_request_fields(const RequestHead& head, const HopFields& hop,
                             HeadWriter& out) override {
     out.field("Host", head.host);
     for (std::size_t i = 0; i < head.fields.size(); ++i) {
       const Field field = head.fields[i];
-      if (hop.ends_here(field.name) || says_who_asks(field.name)) continue;
-      if (equals_ignoring_case(field.name, "Host")) continue;
+      if (hop.ends_here(field.name) || stays_here(field)) continue;
       if (equals_ignoring_case(field.name, "Cookie")) {
         if (const auto rest = without_own_cookies(field.value)) out.field(field.name, *rest);
         continue;
       }
       out.field(field.name, field.value);
     }
-    out.field("X-Forwarded-For", peer_address_);
-    out.field("X-Forwarded-Host", head.host);
-    out.field("X-Forwarded-Proto", "http");
-    if (!prefix_.empty()) out.field("X-Forwarded-Prefix", prefix_);
+    write_view(head, out);
     if (tunnel_.record()) out.field("X-HPC-Proxy-Token", tunnel_.record()->token);
   }
 
@@ -51,7 +81,9 @@ class EdgePolicy final : public ForwardPolicy {
       if (equals_ignoring_case(field.name, "Set-Cookie") && sets_own_cookie(field.value)) continue;
       out.field(field.name, field.value);
     }
-    if (!head.interim() && !last_app_cookie_.empty()) out.field("Set-Cookie", last_app_cookie_);
+    if (!head.interim() && !view_.last_app_cookie.empty()) {
+      out.field("Set-Cookie", view_.last_app_cookie);
+    }
   }
 
   LocalAnswer on_upstream_failed(const Error& error) override {
@@ -61,19 +93,45 @@ class EdgePolicy final : public ForwardPolicy {
   }
 
  private:
+  bool stays_here(const Field& field) const {
+    if (equals_ignoring_case(field.name, "Host")) return true;
+    if (is_own_credential(field, view_.identity_header)) return true;
+    if (!says_who_asks(field.name)) return false;
+    // Only as they are spelled: with '_' they are a trick, also through a proxy.
+    const bool plain = field.name.find('_') == std::string_view::npos;
+    return !view_.peer_is_trusted || !plain || is_ours_to_say(field.name);
+  }
+
+  void write_view(const RequestHead& head, HeadWriter& out) const {
+    std::string clients;
+    std::string forwarded;
+    if (view_.peer_is_trusted) {
+      clients = joined(head.fields, "X-Forwarded-For");
+      forwarded = joined(head.fields, "Forwarded");
+    }
+    if (!clients.empty() && !peer_address_.empty()) clients += ", ";
+    clients += peer_address_;
+    if (!clients.empty()) out.field("X-Forwarded-For", clients);
+    out.field("X-Forwarded-Host", view_.host.empty() ? head.host : view_.host);
+    out.field("X-Forwarded-Proto", view_.scheme);
+    if (!view_.prefix.empty()) out.field("X-Forwarded-Prefix", view_.prefix);
+    if (!forwarded.empty()) {
+      if (!peer_address_.empty()) forwarded += ", for=" + forwarded_node(peer_address_);
+      out.field("Forwarded", forwarded);
+    }
+  }
+
   const TunnelView& tunnel_;
-  std::string last_app_cookie_;
-  std::string peer_address_;
-  std::string prefix_;
-  bool navigation_;
+  const EdgeView view_;
+  const std::string peer_address_;
+  const bool navigation_;
 };
 
 }  // namespace
 
 std::unique_ptr<ForwardPolicy> make_edge_policy(const RequestHead& head, const ClientInfo& client,
-                                                const TunnelView& tunnel,
-                                                std::string last_app_cookie) {
-  return std::make_unique<EdgePolicy>(head, client, tunnel, std::move(last_app_cookie));
+                                                const TunnelView& tunnel, EdgeView view) {
+  return std::make_unique<EdgePolicy>(head, client, tunnel, std::move(view));
 }
 
 }  // namespace hpc

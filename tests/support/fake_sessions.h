@@ -8,19 +8,9 @@
 #include <vector>
 
 #include "manager/session/sessions.h"
+#include "tests/support/fake_tunnel_view.h"
 
 namespace hpc {
-
-/// A tunnel that is up, or down, as the test says.
-struct FakeTunnelView final : TunnelView {
-  bool ready() const override { return up; }
-  const std::optional<JobRecord>& record() const override { return found; }
-  const std::string& trouble() const override { return why_down; }
-  std::string destination() const override { return "login01 as alice"; }
-  bool up = true;
-  std::optional<JobRecord> found;
-  std::string why_down;
-};
 
 /// Sessions for tests of what stands above them: kept in memory; what was asked for comes true when
 /// the test calls run(), unless `refuse` holds an error. `loop` must outlive it.

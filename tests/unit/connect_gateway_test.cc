@@ -7,8 +7,10 @@
 #include <string>
 
 #include "common/loop.h"
+#include "common/port_route.h"
 #include "manager/gateway/edge_policy.h"
 #include "manager/session/tunnel.h"
+#include "tests/support/fake_tunnel_view.h"
 
 namespace hpc {
 namespace {
@@ -22,16 +24,6 @@ struct FakeOwner final : PeerOwner {
   }
   Result<bool> answer = true;
   int asked = 0;
-};
-
-struct FakeTunnel final : TunnelView {
-  bool ready() const override { return up; }
-  const std::optional<JobRecord>& record() const override { return found; }
-  const std::string& trouble() const override { return why_down; }
-  std::string destination() const override { return "login01 as alice"; }
-  bool up = true;
-  std::optional<JobRecord> found;
-  std::string why_down;
 };
 
 struct NoConnector final : Connector {
@@ -82,7 +74,7 @@ struct ConnectGatewayTest : ::testing::Test {
   Loop loop;
   NoConnector connector;
   UpstreamPool pool{loop, connector};
-  FakeTunnel tunnel;
+  FakeTunnelView tunnel;
   FakeOwner owner;
   std::string logged;
   Log log{LogLevel::kDebug, LogFormat::kText, [this](auto line) { logged += line; }};
@@ -288,8 +280,13 @@ TEST_F(ConnectFallbackTest, ItCanBeSwitchedOff) {
 }
 
 struct EdgePolicyTest : ConnectGatewayTest {
+  static EdgeView view_of(const RequestHead& head) {
+    EdgeView view;
+    view.prefix = app_prefix(head.target);
+    return view;
+  }
   std::string request_fields(const RequestHead& head) {
-    const auto policy = make_edge_policy(head, client, tunnel);
+    const auto policy = make_edge_policy(head, client, tunnel, view_of(head));
     std::string text;
     HeadWriter out(text);
     policy->write_request_fields(head, HopFields(head.fields), out);
@@ -327,7 +324,7 @@ TEST_F(EdgePolicyTest, OurViewReplacesTheClients) {
 
 TEST_F(EdgePolicyTest, TheTokenIsThatOfTheProxyThatTakesTheRequest) {
   const auto head = request("GET", "/port/5500/");
-  const auto policy = make_edge_policy(head, client, tunnel);
+  const auto policy = make_edge_policy(head, client, tunnel, view_of(head));
   tunnel.found->token = std::string(64, '8');  // moved while the request waited
   std::string text;
   HeadWriter out(text);
@@ -336,7 +333,7 @@ TEST_F(EdgePolicyTest, TheTokenIsThatOfTheProxyThatTakesTheRequest) {
 }
 
 TEST_F(EdgePolicyTest, AnswersLoseOnlyWhatReachesBeyondTheApp) {
-  const auto policy = make_edge_policy(request("GET", "/port/5500/"), client, tunnel);
+  const auto policy = make_edge_policy(request("GET", "/port/5500/"), client, tunnel, {});
   ResponseHead head;
   head.status = 200;
   for (const auto& [name, value] : std::initializer_list<std::pair<const char*, const char*>>{
@@ -365,16 +362,16 @@ TEST_F(EdgePolicyTest, TunnelDownIsAPageForPeopleAndAProblemForPrograms) {
   tunnel.why_down = "the SSH connection was lost";
   const Error down{Errc::kUnavailable, "tunnel", tunnel.why_down};
   auto head = request("GET", "/port/5500/");
-  auto problem = make_edge_policy(head, client, tunnel)->on_upstream_failed(down);
+  auto problem = make_edge_policy(head, client, tunnel, view_of(head))->on_upstream_failed(down);
   EXPECT_EQ(problem.status, 503);
   EXPECT_EQ(field_of(problem, "Retry-After"), "2");
   EXPECT_EQ(field_of(problem, "Content-Type"), "application/problem+json");
   head.fields.add("Sec-Fetch-Mode", "navigate");
-  auto page = make_edge_policy(head, client, tunnel)->on_upstream_failed(down);
+  auto page = make_edge_policy(head, client, tunnel, view_of(head))->on_upstream_failed(down);
   EXPECT_EQ(page.status, 503);
   EXPECT_NE(page.body.find("the SSH connection was lost"), std::string::npos);
   EXPECT_NE(page.body.find("http-equiv"), std::string::npos);
-  const auto died = make_edge_policy(head, client, tunnel)
+  const auto died = make_edge_policy(head, client, tunnel, view_of(head))
                         ->on_upstream_failed({Errc::kNetwork, "channel", "reset"});
   EXPECT_EQ(died.status, 502);
 }
