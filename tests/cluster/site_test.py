@@ -1,12 +1,14 @@
 """The test site itself: two nodes, users, jobs, cables, and nothing left behind."""
 
 import pathlib
+import shutil
 import subprocess
 import sys
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
 from slurm_site import Site  # noqa: E402
+from two_sites import TwoSites  # noqa: E402
 from waiting import wait_until  # noqa: E402
 
 SLEEPER = "#!/bin/bash\n#SBATCH --requeue\necho restart ${SLURM_RESTART_COUNT:-0}\nsleep 300 & wait\n"
@@ -72,6 +74,72 @@ class SlowLineTest(unittest.TestCase):
                          for site in (near, far))
         self.assertGreaterEqual(far_s, 0.080)
         self.assertLess(near_s, far_s)
+
+
+class TwoSitesTest(unittest.TestCase):
+    """Five people with an account at each of two clusters."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.sites = TwoSites(users=5)
+        cls.addClassCleanup(cls.sites.close)
+
+    def login(self, key, name, where=None):
+        """Whether alice's key of one site is taken on the login node of `name`; from this
+        machine's own network, or from a node of red."""
+        site = self.sites.site(name)
+        known_hosts, key_file = self.sites.known_hosts, self.sites.site(key).key("alice")
+        if where:
+            # The node sees its own site's files only.
+            known_hosts, key_file = "/mnt/known_hosts.both", "/mnt/keys/alice"
+            shutil.copy(self.sites.known_hosts,
+                        self.sites.site("red").directory / "known_hosts.both")
+        command = ["ssh", "-F", "/dev/null", "-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes",
+                   "-o", f"UserKnownHostsFile={known_hosts}", "-i", str(key_file),
+                   f"alice@{site.address}", "cat", "/mnt/name"]
+        (site.directory / "name").write_text(name)
+        if where:
+            return self.sites.site("red").run(where, *command, check=False)
+        return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                              timeout=20).stdout
+
+    def test_each_site_has_keys_of_its_own_and_one_that_fits_both(self):
+        self.assertEqual(self.login("red", "red"), "red")
+        self.assertEqual(self.login("red", "blue"), "blue")
+        self.assertEqual(self.login("blue", "blue"), "blue")
+        self.assertEqual(self.login("blue", "red"), "")
+
+    def test_the_web_node_of_the_one_reaches_both(self):
+        self.assertEqual(self.login("red", "red", where="web"), "red")
+        self.assertEqual(self.login("red", "blue", where="web"), "blue")
+
+    def test_no_other_node_reaches_the_other_site(self):
+        probe = ("import socket,sys\n"
+                 "try: socket.create_connection((sys.argv[1], 22), 2); print('reached')\n"
+                 "except OSError: print('not')\n")
+        for here, there in (("red", "blue"), ("blue", "red")):
+            for node in ("login", "c1"):
+                self.assertEqual(self.sites.site(here).run(
+                    node, "/usr/bin/python3", "-c", probe, self.sites.site(there).address), "not")
+
+    def test_everybody_has_a_page_of_his_own_on_the_same_port(self):
+        jobs = self.sites.start_pages(5500)
+        self.assertEqual(len(jobs), 10)
+        for user, name in jobs:
+            page = self.sites.page(user, name)
+            for other in self.sites.users:
+                for there in ("red", "blue"):
+                    (self.assertIn if (other, there) == (user, name) else self.assertNotIn)(
+                        self.sites.text_of(other, there), page)
+            record = self.sites.path(name).record(user)
+            self.assertEqual((record["job_id"], record["slurm_node"]),
+                             (jobs[user, name], self.sites.node_of(user)))
+
+    def test_keys_for_a_manager_are_its_own(self):
+        pattern = self.sites.identity_pattern(uid=65533)
+        for user in self.sites.users:
+            status = pathlib.Path(pattern.replace("%u", user)).stat()
+            self.assertEqual((status.st_uid, status.st_mode & 0o777), (65533, 0o600))
 
 
 if __name__ == "__main__":

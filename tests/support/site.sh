@@ -1,8 +1,9 @@
 #!/bin/bash
 # site.sh VERB DIR ...: a whole SLURM site in namespaces; DIR holds all of its state.
-#   up DIR [OPTION]...     starts it; returns when both compute nodes are idle
+#   up DIR [OPTION]...     starts it; returns when all compute nodes are idle
 #     --net A.B.C          network A.B.C.0/24 (default 10.77.0; with --uplink a free one)
 #     --users N            number of users, 1 to 20 (default 3: alice bob carol)
+#     --nodes N            number of compute nodes, 1 to 6 (default 2)
 #     --uplink             lets programs of this machine reach the login node at A.B.C.10
 #     --wan "MS [JITTER_MS [LOSS_PPM [KBIT]]]"   a slow line between web and the rest
 #     --job-ssh            compute nodes let only users with a job there log in
@@ -14,10 +15,12 @@
 #   off DIR NODE           power off: silence
 #   start DIR NODE         the node boots again
 #   cut DIR NODE | heal DIR NODE      unplugs its cable and plugs it in again
+#   join DIR OTHER         gives the web node of DIR a cable to OTHER's network, too, until that
+#                          node dies or OTHER goes down; the networks must differ (--net)
 #   address DIR            prints the login node's address
 #   down DIR               ends everything; also when nothing runs
 #   leftovers DIR          prints what is still there after down; nothing: exit 0
-# Nodes: web (a manager's place), login (sshd, slurmctld), c1 and c2 (sshd, slurmd).
+# Nodes: web (a manager's place), login (sshd, slurmctld), c1, c2 ... (sshd, slurmd).
 # Inside, DIR is /mnt: /mnt/home/USER, /mnt/bin (first in PATH), /mnt/keys/USER, /mnt/known_hosts.
 # The machine's own files, network and processes stay as they are.
 # Exit 77: this machine cannot run a site (not root, a package is missing); the reason is printed.
@@ -32,7 +35,7 @@ all_users=(alice bob carol dave erin frank grace heidi ivan judy
 
 cannot() { printf 'site: skipped: %s\n' "$*" >&2; exit 77; }
 fail() { printf 'site: %s\n' "$*" >&2; exit 1; }
-usage() { sed -n '2,26s/^# \{0,1\}//p' "$self" >&2; exit 2; }
+usage() { sed -n '2,29s/^# \{0,1\}//p' "$self" >&2; exit 2; }
 
 require_machine() {
   local command
@@ -120,6 +123,7 @@ parse_up_options() {
     case $1 in
       --net) network=$2; shift ;;
       --users) user_count=$2; shift ;;
+      --nodes) node_count=$2; shift ;;
       --wan) wan=$2; shift ;;
       --owner) owner=$2; shift ;;
       --bind) binds+=("$2"); shift ;;
@@ -131,6 +135,7 @@ parse_up_options() {
     shift
   done
   [[ $user_count =~ ^([1-9]|1[0-9]|20)$ ]] || fail "--users takes 1 to 20"
+  [[ $node_count =~ ^[1-6]$ ]] || fail "--nodes takes 1 to 6"
 }
 
 # The scripts are copied, because a node's own /tmp may hide the place they came from.
@@ -144,9 +149,12 @@ prepare_directory() {
     cp "${HPC_WAN_TOOL:?names the program wan of tests/support for --wan}" "$dir/support/wan"
   fi
   {
-    printf 'net=%q wan=%q job_ssh=%q slurm=%q\n' "$network" "$wan" "$job_ssh" "$slurm"
+    printf 'net=%q wan=%q job_ssh=%q slurm=%q node_count=%q\n' \
+      "$network" "$wan" "$job_ssh" "$slurm" "$node_count"
     printf 'users=(%s)\n' "${all_users[*]:0:user_count}"
-    printf 'binds=('; printf ' %q' "${binds[@]}"; printf ' )\n'
+    printf 'binds=('
+    [ ${#binds[@]} = 0 ] || printf ' %q' "${binds[@]}"
+    printf ' )\n'
   } >"$dir/support/settings"
 }
 
@@ -178,7 +186,7 @@ outlive_owner() {
 is_ready_or_dead() { [ -e "$dir/run/ready" ] || ! alive "$dir/parent" >/dev/null; }
 
 up() {
-  local network='' user_count=3 wan='' job_ssh='' slurm=1 uplink='' owner='' binds=() init parent
+  local network='' user_count=3 node_count=2 wan='' job_ssh='' slurm=1 uplink='' owner='' binds=() init parent
   parse_up_options "$@"
   require_machine
   [ -z "$slurm" ] || require_machine munged slurmctld slurmd
@@ -250,6 +258,21 @@ run_on_node() {
   exec nsenter -t "$init" -m -p -- /mnt/support/site_node.sh exec "$node" "$user" "$@"
 }
 
+# The two first processes' network namespaces are those of the bridges; web's own is a named one.
+join() {
+  local other other_net
+  other=$(alive "$(readlink -f "$1")/init") || fail "no site runs in $1"
+  other_net=$(sed -n 's/^\([0-9.]*\)[.][0-9]* login$/\1/p' "$1/etc/hosts")
+  [ "$other_net.10" != "$(sed -n 's/^\([0-9.]*\) login$/\1/p' "$dir/etc/hosts")" ] ||
+    fail "both sites have the network $other_net.0/24"
+  nsenter -t "$init" -m -n ip link add "j$other_net" type veth \
+    peer name "e$other_net" netns web
+  nsenter -t "$init" -n ip link set "j$other_net" netns "$other" name join
+  nsenter -t "$other" -n ip link set join master br0 up
+  nsenter -t "$init" -m -n ip -n web addr add "$other_net.6/24" dev "e$other_net"
+  nsenter -t "$init" -m -n ip -n web link set "e$other_net" up
+}
+
 main() {
   local verb=${1:-} init
   [ $# -ge 2 ] || usage
@@ -263,6 +286,7 @@ main() {
     leftovers) leftovers ;;
     address) sed -n 's/^\([0-9.]*\) login$/\1/p' "$dir/etc/hosts" ;;
     exec) with_site; run_on_node "$@" ;;
+    join) with_site; join "$@" ;;
     kill) with_site; in_site /mnt/support/site_node.sh kill "$1" ;;
     cut) with_site; nsenter -t "$init" -n ip link set "v-$1" down ;;
     heal) with_site; nsenter -t "$init" -n ip link set "v-$1" up ;;

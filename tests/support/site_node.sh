@@ -9,14 +9,16 @@ set -eu
 
 root=/mnt
 self=$root/support/site_node.sh
-nodes=(web:5 login:10 c1:21 c2:22)
+nodes=(web:5 login:10)  # and the compute nodes: c1:21, c2:22 ...
 first_uid=20001
 # What site.sh writes to /mnt/support/settings.
-net='' wan='' job_ssh='' slurm='' users=() binds=()
+net='' wan='' job_ssh='' slurm='' node_count=2 users=() binds=()
 
 load_settings() {
+  local number
   # shellcheck source=/dev/null  # written by site.sh
   . "$root/support/settings"
+  for ((number = 1; number <= node_count; number++)); do nodes+=("c$number:$((20 + number))"); done
   # Programs of the demo and the tests come first, as a module system would arrange it.
   path=$root/bin:$root/apps/node_modules/.bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin
 }
@@ -72,8 +74,20 @@ make_names() {
 }
 
 make_slurm_conf() {
+  local entry name all=''
   mkdir -p "$root/etc/slurm"
-  sed "s#@ROOT@#$root#g; s#@NET@#$net#g" "$root/support/slurm.conf.in" >"$root/etc/slurm/slurm.conf"
+  {
+    sed "s#@ROOT@#$root#g; s#@NET@#$net#g" "$root/support/slurm.conf.in"
+    for entry in "${nodes[@]}"; do
+      name=${entry%:*}
+      [[ $name = c* ]] || continue
+      echo "NodeName=$name NodeAddr=$net.${entry#*:} NodeHostname=$name CPUs=8 RealMemory=8000" \
+        "State=UNKNOWN"
+      all+=${all:+,}$name
+    done
+    echo "PartitionName=normal Nodes=$all Default=YES MaxTime=1-00:00:00 DefaultTime=00:10:00" \
+      "DefMemPerCPU=100 State=UP"
+  } >"$root/etc/slurm/slurm.conf"
   # slurmd wants a control group plugin even when nothing may use one, and looks for systemd and
   # mounts to choose it. Named here, with an empty place, it needs neither and touches no group.
   printf 'CgroupPlugin=cgroup/v1\nCgroupMountpoint=%s/run/cgroup\n' "$root" \
@@ -115,7 +129,7 @@ start_munge() {
 
 # ---------------------------------------------------------------- first process of the site
 
-slurm_is_ready() { [ "$(sinfo -h -o '%D %T' 2>/dev/null)" = "2 idle" ]; }
+slurm_is_ready() { [ "$(sinfo -h -o '%D %T' 2>/dev/null)" = "$node_count idle" ]; }
 
 # A pid namespace's first process must reap whatever is left to it.
 reap_for_ever() {

@@ -71,10 +71,11 @@ class Site:
         return done
 
     def __getattr__(self, verb):
-        """site.kill(node), site.off(node), site.start(node), site.cut(node), site.heal(node)."""
-        if verb not in ("kill", "off", "start", "cut", "heal"):
+        """site.kill(node), site.off(node), site.start(node), site.cut(node), site.heal(node),
+        site.join(directory of another site)."""
+        if verb not in ("kill", "off", "start", "cut", "heal", "join"):
             raise AttributeError(verb)
-        return lambda node: self._call(verb, node)
+        return lambda argument: self._call(verb, argument)
 
     @property
     def address(self):
