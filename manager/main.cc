@@ -12,6 +12,7 @@
 #include "common/exit_code.h"
 #include "manager/connect_command.h"
 #include "manager/console.h"
+#include "manager/operator_verbs.h"
 #include "manager/options.h"
 #include "manager/ssh/terminal_prompter.h"
 
@@ -40,7 +41,9 @@ int main(int argc, char** argv) {
     std::fputs("hpc-manager: no source of random numbers\n", stderr);
     return 1;
   }
-  const auto command = hpc::parse_command_line(std::vector<std::string>(argv + 1, argv + argc));
+  const std::vector<std::string> arguments(argv + 1, argv + argc);
+  if (!arguments.empty() && hpc::is_verb(arguments.front())) return hpc::run_verb(arguments);
+  const auto command = hpc::parse_command_line(arguments);
   if (!command) {
     std::fputs(hpc::console_text(command.error().detail).c_str(), stderr);
     return hpc::exit_code(command.error().code);
