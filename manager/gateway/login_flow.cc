@@ -239,6 +239,7 @@ LocalAnswer LoginFlow::take_answer(const FormFields& form, const Visit& visit, s
 void LoginFlow::watch(const std::string& id, unsigned step) {
   const auto attempt = attempts_.find(id);
   if (attempt == attempts_.end()) return;
+  attempt->second.change.reset();
   attempt->second.change = sign_in_->when_changed(id, step, [this, id] { attempt_changed(id); });
 }
 

@@ -6,6 +6,7 @@
 #include "common/answers.h"
 #include "common/http_status.h"
 #include "common/root_fallback.h"
+#include "manager/gateway/api_route.h"
 #include "manager/gateway/connect_gateway.h"
 #include "manager/gateway/edge_policy.h"
 #include "manager/gateway/form_fields.h"
@@ -143,6 +144,11 @@ Allowed ServeGateway::may(const Asked& asked, Resource resource, std::string_vie
   return authorize(asked.caller, {resource, owner, asked.passes});
 }
 
+void ServeGateway::audit(const Asked& asked, Allowed verdict, std::string_view owner) {
+  audit_.denied(asked.caller, verdict, name_of(asked.kind), owner,
+                proxies_.client_address(asked.head.fields, asked.client.peer_address));
+}
+
 LocalAnswer ServeGateway::refuse(const Asked& asked, Allowed verdict, std::string_view owner) {
   if (verdict == Allowed::kLogIn) {
     if (asked.navigation) return login_.login_needed(asked.head);
@@ -151,8 +157,7 @@ LocalAnswer ServeGateway::refuse(const Asked& asked, Allowed verdict, std::strin
     answer.fields.emplace_back("WWW-Authenticate", "Bearer");
     return answer;
   }
-  audit_.denied(asked.caller, verdict, name_of(asked.kind), owner,
-                proxies_.client_address(asked.head.fields, asked.client.peer_address));
+  audit(asked, verdict, owner);
   if (verdict == Allowed::kCrossSite) {
     return error_answer(403,
                         "another site's page asked for this, or the name in the address bar is "
@@ -203,11 +208,15 @@ Decision ServeGateway::api(const Asked& asked) {
   const bool by_itself =
       asked.caller.by == Caller::By::kCookie || asked.caller.by == Caller::By::kHeader;
   if (by_itself && !only_reads(asked.head) && is_asked_by_a_page(asked.head)) {
-    audit_.denied(asked.caller, Allowed::kCrossSite, name_of(asked.kind), "",
-                  proxies_.client_address(asked.head.fields, asked.client.peer_address));
+    audit(asked, Allowed::kCrossSite, "");
     return problem_answer(403,
                           "a web page asked for this with your login; all apps share this host, so "
                           "changes need a token (Authorization: Bearer hpm_...)");
+  }
+  const auto route = find_api_route(asked.head.method, asked.head.target);
+  const auto info = sessions_.find(std::string(route.id));
+  if (info && may(asked, Resource::kSession, info->row.key.user) == Allowed::kHidden) {
+    audit(asked, Allowed::kHidden, info->row.key.user);
   }
   return api_.handle(asked.head, asked.caller, asked.passes);
 }

@@ -65,6 +65,7 @@ class ServeGateway final : public HttpHandler {
   std::optional<Decision> root_fallback(const Asked& asked);
   LocalAnswer ready() const;
   Allowed may(const Asked& asked, Resource resource, std::string_view owner) const;
+  void audit(const Asked& asked, Allowed verdict, std::string_view owner);
   LocalAnswer refuse(const Asked& asked, Allowed verdict, std::string_view owner);
 
   const Options options_;

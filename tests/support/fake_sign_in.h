@@ -1,4 +1,5 @@
 #pragma once
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -44,8 +45,8 @@ class FakeSignIn final : public SshSignIn {
   }
   std::unique_ptr<Pending> when_changed(const std::string& id, unsigned,
                                         std::function<void()> changed) override {
-    auto waiting = std::make_unique<Waiting>(*this, id);
-    waiting_[id] = std::move(changed);
+    auto waiting = std::make_unique<Waiting>(*this, next_++);
+    waiting_[waiting->number] = {id, std::move(changed)};
     return waiting;
   }
   Status answer(const std::string& id, unsigned step, std::string text) override {
@@ -71,23 +72,29 @@ class FakeSignIn final : public SshSignIn {
 
  private:
   struct Waiting final : Pending {
-    Waiting(FakeSignIn& asked, std::string attempt) : owner(asked), id(std::move(attempt)) {}
-    ~Waiting() override { owner.waiting_.erase(id); }
+    Waiting(FakeSignIn& asked, int number_given) : owner(asked), number(number_given) {}
+    ~Waiting() override { owner.waiting_.erase(number); }
     FakeSignIn& owner;
-    const std::string id;
+    const int number;
   };
 
   void tell(const std::string& id) {
-    const auto found = waiting_.find(id);
-    if (found == waiting_.end()) return;
-    const auto changed = std::move(found->second);
-    waiting_.erase(found);
-    changed();
+    std::vector<std::function<void()>> told;
+    for (auto one = waiting_.begin(); one != waiting_.end();) {
+      if (one->second.first == id) {
+        told.push_back(std::move(one->second.second));
+        one = waiting_.erase(one);
+      } else {
+        ++one;
+      }
+    }
+    for (const auto& changed : told) changed();
   }
 
   std::map<std::string, View> attempts_;
-  std::map<std::string, std::function<void()>> waiting_;
+  std::map<int, std::pair<std::string, std::function<void()>>> waiting_;
   int started_ = 0;
+  int next_ = 0;
 };
 
 }  // namespace hpc

@@ -15,7 +15,12 @@ class PassThrough : public ForwardPolicy {
  public:
   /// What changes the body of an answer; empty: nothing does.
   using MakeFilter = std::function<std::unique_ptr<BodyFilter>(const ResponseHead&)>;
-  explicit PassThrough(MakeFilter filter = {}) : filter_(std::move(filter)) {}
+  /// `target`: asked for in place of the forward's; empty: that one stays.
+  explicit PassThrough(MakeFilter filter = {}, std::string target = {})
+      : filter_(std::move(filter)), target_(std::move(target)) {}
+  void choose_target(std::string& target) override {
+    if (!target_.empty()) target = target_;
+  }
   std::unique_ptr<BodyFilter> filter_body(const ResponseHead& head) override {
     return filter_ ? filter_(head) : nullptr;
   }
@@ -38,6 +43,7 @@ class PassThrough : public ForwardPolicy {
     }
   }
   MakeFilter filter_;
+  const std::string target_;
 };
 
 }  // namespace hpc

@@ -18,6 +18,7 @@ struct ServerFixture : LoopFixture, HttpHandler {
   UpstreamPool pool{loop, connector};
   HttpServerOptions options;
   PassThrough::MakeFilter filter;  // of every answer; empty: none
+  std::string chosen_target;       // of every forwarded request; empty: its own
   std::unique_ptr<HttpServer> server;
 
   Decision on_request(const RequestHead& head, ClientInfo& client) override {
@@ -26,7 +27,8 @@ struct ServerFixture : LoopFixture, HttpHandler {
     if (head.target.starts_with("/local"))
       return LocalAnswer{200, {}, "here:" + head.target, false};
     const auto owner = head.target.starts_with("/of/") ? head.target.substr(4) : std::string();
-    return Forward{&pool, "app", head.target, std::make_unique<PassThrough>(filter), owner};
+    return Forward{&pool, "app", head.target, std::make_unique<PassThrough>(filter, chosen_target),
+                   owner};
   }
   LocalAnswer on_refusal(int status, std::string_view detail) override {
     return {status, {}, "refused: " + std::string(detail), true};

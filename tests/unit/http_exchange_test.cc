@@ -26,6 +26,13 @@ TEST_F(HttpExchangeTest, PassesRequestAndAnswerOn) {
   EXPECT_FALSE(client->half_closed);
 }
 
+TEST_F(HttpExchangeTest, ThePolicyMayChooseTheTargetWhenItIsKnownWhereItLeads) {
+  chosen_target = "/absapp/x";
+  auto [client, app] = exchange(kGet);
+  ASSERT_TRUE(app);
+  EXPECT_EQ(app->written.substr(0, app->written.find('\r')), "GET /absapp/x HTTP/1.1");
+}
+
 TEST_F(HttpExchangeTest, AnswerDoesNotDependOnWhereItWasCut) {
   const std::string answer =
       "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n";
