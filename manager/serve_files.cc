@@ -32,8 +32,8 @@ class FileCheck {
     struct stat status {};
     if (stat(path->c_str(), &status) != 0 || !may(*path, R_OK)) {
       problem(option, *path + " cannot be read: " + std::strerror(errno));
-    } else if (!S_ISREG(status.st_mode)) {
-      problem(option, *path + " is no file");
+    } else if (S_ISDIR(status.st_mode)) {  // /dev/null is a file: an empty one
+      problem(option, *path + " is a directory; name a file");
     }
   }
 

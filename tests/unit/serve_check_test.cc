@@ -278,7 +278,12 @@ TEST_F(ServeFilesTest, MissingFilesAreNamed) {
 
 TEST_F(ServeFilesTest, ADirectoryIsNoFile) {
   options_.known_hosts = dir;
-  EXPECT_EQ(problem(), "--known-hosts: " + dir + " is no file");
+  EXPECT_EQ(problem(), "--known-hosts: " + dir + " is a directory; name a file");
+}
+
+TEST_F(ServeFilesTest, TheEmptyDeviceIsAnEmptyFile) {
+  options_.ssh_config = options_.known_hosts = "/dev/null";
+  EXPECT_EQ(problem(), "");
 }
 
 TEST_F(ServeFilesTest, AKeyThatEverybodyMayReadIsRefused) {
