@@ -9,6 +9,7 @@
 
 #include "manager/session/sessions.h"
 #include "tests/support/fake_tunnel_view.h"
+#include "tests/support/fake_upstream.h"
 
 namespace hpc {
 
@@ -47,6 +48,7 @@ class FakeSessions final : public Sessions {
     return sessions_.back()->info;
   }
   FakeTunnelView& tunnel_of(const std::string& id) { return at(id)->tunnel; }
+  FakeConnector& connector_of(const std::string& id) { return at(id)->connector; }
   UpstreamPool& pool_of(const std::string& id) { return at(id)->pool; }
   void set_active(const std::string& id) {
     for (auto& one : sessions_) {
@@ -123,14 +125,11 @@ class FakeSessions final : public Sessions {
   std::optional<PortReport> port_report() const override { return ports; }
 
  private:
-  struct NoConnector final : Connector {
-    std::unique_ptr<Pending> connect(const std::string&, ConnectDone) override { return nullptr; }
-  };
   struct One {
     explicit One(Loop& loop) : pool(loop, connector) {}
     SessionInfo info;
     FakeTunnelView tunnel;
-    NoConnector connector;
+    FakeConnector connector;
     UpstreamPool pool;
   };
 
