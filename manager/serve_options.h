@@ -36,7 +36,7 @@ struct PublicUrl {
 };
 
 /// --cluster NAME=[USER@]HOST[:PORT]. Without USER everybody logs in under his own name, which is
-/// what many users need; with it the name is fixed, for a manager of one person.
+/// what many users need; with it only that user may use the cluster.
 struct ClusterOption {
   std::string name;
   SshTarget target;

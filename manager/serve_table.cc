@@ -170,8 +170,8 @@ constexpr ServeOptionRow kRows[] = {
      "how long a browser stays logged in: 90s, 30m, 12h, 7d",
      [](ServeOptions& o, const Texts& t) { return store(t, parse_lifetime, o.login_ms); }},
     {"cluster", kClusters, "NAME=[USER@]HOST[:PORT]", "", TomlType::kTexts,
-     "a cluster's login host, NAME as in URLs. With USER@ everybody shares that account: for one "
-     "person only. May be repeated",
+     "a cluster's login host, NAME as in URLs. With USER@ only that user may use it; without, "
+     "everybody under his own name. May be repeated",
      [](ServeOptions& o, const Texts& t) { return store_all(t, parse_cluster, o.clusters); }},
     {"known-hosts", kClusters, "FILE", "", TomlType::kText,
      "host keys of the clusters, instead of ssh's own file; unknown ones are refused",

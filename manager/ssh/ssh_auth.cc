@@ -32,13 +32,9 @@ std::string text_of(const char* text) { return text != nullptr ? text : ""; }
 }  // namespace
 
 SshAuthenticator::SshAuthenticator(ssh_session session, const SshConfig& config,
-                                   const std::vector<std::string>& explicit_keys,
-                                   AttemptPrompter& prompter, SshAttempt& attempt)
-    : session_(session),
-      config_(config),
-      explicit_keys_(explicit_keys),
-      prompter_(prompter),
-      attempt_(attempt) {}
+                                   const SshMeans& means, AttemptPrompter& prompter,
+                                   SshAttempt& attempt)
+    : session_(session), config_(config), means_(means), prompter_(prompter), attempt_(attempt) {}
 
 Status SshAuthenticator::run() {
   Step step = step_of(call([this] { return ssh_userauth_none(session_, nullptr); }));
@@ -46,8 +42,12 @@ Status SshAuthenticator::run() {
     if (step == Step::kLost) return tl::unexpected(lost_error());
     if (auto tried = try_methods(step); !tried) return tried;
   }
-  if (step == Step::kDone) return {};
-  return tl::unexpected(refused_error());
+  if (step != Step::kDone) return tl::unexpected(refused_error());
+  if (means_.only_prompts && !answered_) {
+    return fail(Errc::kForbidden, "ssh.login",
+                login() + ": the server lets in without asking for anything, which proves nothing");
+  }
+  return {};
 }
 
 // One pass over the methods; a partial success begins the next pass with what is still wanted.
@@ -61,12 +61,15 @@ Status SshAuthenticator::try_methods(Step& step) {
     if (fatal_) return tl::unexpected(*fatal_);
     if (step == Step::kLost) return tl::unexpected(lost_error());
     if (step != Step::kRefused) return {};
+    // Whoever counts wrong answers counts attempts.
+    if (means_.only_prompts && answered_) break;
   }
   return tl::unexpected(refused_error());
 }
 
 SshAuthenticator::Step SshAuthenticator::method(const std::string& name) {
-  if (name == kPublicKey && config_.public_key_allowed && server_takes(SSH_AUTH_METHOD_PUBLICKEY)) {
+  if (name == kPublicKey && config_.public_key_allowed && !means_.only_prompts &&
+      server_takes(SSH_AUTH_METHOD_PUBLICKEY)) {
     return public_keys();
   }
   if (name == kInteractive && config_.keyboard_interactive_allowed && may_ask() &&
@@ -82,8 +85,9 @@ SshAuthenticator::Step SshAuthenticator::method(const std::string& name) {
 
 SshAuthenticator::Step SshAuthenticator::public_keys() {
   // A key that was named and is in the agent needs no passphrase.
-  Step step = explicit_keys_.empty() ? Step::kRefused : agent_keys(explicit_keys_, /*only=*/true);
-  if (step == Step::kRefused) step = key_files(explicit_keys_, /*is_explicit=*/true);
+  Step step = means_.keys.empty() ? Step::kRefused : agent_keys(means_.keys, /*only=*/true);
+  if (step == Step::kRefused) step = key_files(means_.keys, /*is_explicit=*/true);
+  if (means_.only_keys) return step;
   if (step == Step::kRefused && !fatal_) {
     step = agent_keys(config_.identity_files, config_.identities_only);
   }
@@ -160,7 +164,7 @@ SshAuthenticator::Step SshAuthenticator::sign(const std::string& path, ssh_key c
 
 SshAuthenticator::Step SshAuthenticator::keyboard_interactive() {
   Step step = Step::kRefused;
-  for (int i = 0; i < config_.prompts_max && step == Step::kRefused; ++i) {
+  for (int i = 0; i < tries_max() && step == Step::kRefused; ++i) {
     bool asked = false;
     step = answer_questions(asked);
     if (!asked) break;  // the server refuses without a question: asking again changes nothing
@@ -187,6 +191,7 @@ SshAuthenticator::Step SshAuthenticator::answer_questions(bool& asked) {
       if (!answer) return Step::kRefused;
       if (!asked) tried_.emplace_back(kInteractive);
       asked = true;
+      answered_ = true;
       ssh_userauth_kbdint_setanswer(session_, static_cast<unsigned>(i), answer->c_str());
       wipe(*answer);
     }
@@ -197,10 +202,11 @@ SshAuthenticator::Step SshAuthenticator::answer_questions(bool& asked) {
 
 SshAuthenticator::Step SshAuthenticator::password() {
   Step step = Step::kRefused;
-  for (int i = 0; i < config_.prompts_max && step == Step::kRefused; ++i) {
+  for (int i = 0; i < tries_max() && step == Step::kRefused; ++i) {
     auto answer = prompter_.ask(login() + "'s password: ", /*echo=*/false);
     if (!answer) break;
     if (i == 0) tried_.emplace_back(kPassword);
+    answered_ = true;
     step = step_of(call([&] { return ssh_userauth_password(session_, nullptr, answer->c_str()); }));
     wipe(*answer);
   }
@@ -229,8 +235,7 @@ bool SshAuthenticator::server_takes(unsigned method) const {
   return (static_cast<unsigned>(ssh_userauth_list(session_, nullptr)) & method) != 0;
 }
 
-Error SshAuthenticator::refused_error() const {
-  if (first_problem_) return *first_problem_;
+std::string SshAuthenticator::methods_taken() const {
   std::vector<std::string> takes;
   constexpr std::array<std::pair<unsigned, std::string_view>, 4> kMethods = {
       {{SSH_AUTH_METHOD_PUBLICKEY, kPublicKey},
@@ -240,13 +245,27 @@ Error SshAuthenticator::refused_error() const {
   for (const auto& [method, name] : kMethods) {
     if (server_takes(method)) takes.emplace_back(name);
   }
+  return takes.empty() ? "nothing more" : join(takes);
+}
+
+Error SshAuthenticator::refused_error() const {
+  if (first_problem_) return *first_problem_;
+  if (means_.only_prompts) return wrong_answer_error();
   return {
       Errc::kUnauthorized, "ssh.login",
       login() + ": the server accepted none of: " +
           (tried_.empty() ? "nothing (no key was found, and there is nobody to ask for a password)"
                           : join(tried_)) +
-          "; it takes " + (takes.empty() ? "nothing more" : join(takes)) +
+          "; it takes " + methods_taken() +
           ". Check the user name, name a key with --identity, or load it with ssh-add"};
+}
+
+Error SshAuthenticator::wrong_answer_error() const {
+  if (answered_) {
+    return {Errc::kUnauthorized, "ssh.login", login() + ": the server did not accept the answer"};
+  }
+  return {Errc::kForbidden, "ssh.login",
+          login() + ": the server asked for no password and no code; it takes " + methods_taken()};
 }
 
 Error SshAuthenticator::lost_error() const {

@@ -11,18 +11,23 @@
 
 namespace hpc {
 
+/// What may be used to log in besides, or instead of, what ssh_config names (see SshTarget).
+struct SshMeans {
+  std::vector<std::string> keys;  // --identity: tried before the agent, and must exist
+  bool only_keys = false;
+  bool only_prompts = false;
+};
+
 /// Logs in: keys of the agent, key files with their certificates, keyboard-interactive, password,
-/// in the order of ssh_config's PreferredAuthentications. `explicit_keys` (--identity) are tried
-/// before the agent and must exist.
+/// in the order of ssh_config's PreferredAuthentications.
 ///
 /// Blocks: for connector threads. Errors: kUnauthorized (nothing was accepted: says what the server
-/// takes and what was tried), kConfig (a key file is missing or readable by others), kTimeout, kSsh
-/// (the server hung up).
+/// takes and what was tried), kConfig (a key file is missing or readable by others), kForbidden
+/// (with only_prompts: the server asks nothing), kTimeout, kSsh (the server hung up).
 class SshAuthenticator {
  public:
-  SshAuthenticator(ssh_session session, const SshConfig& config,
-                   const std::vector<std::string>& explicit_keys, AttemptPrompter& prompter,
-                   SshAttempt& attempt);
+  SshAuthenticator(ssh_session session, const SshConfig& config, const SshMeans& means,
+                   AttemptPrompter& prompter, SshAttempt& attempt);
   Status run();
 
  private:
@@ -43,19 +48,23 @@ class SshAuthenticator {
   int call(const std::function<int()>& userauth);
   Step step_of(int rc);
   bool may_ask() const { return !config_.batch_mode; }
+  int tries_max() const { return means_.only_prompts ? 1 : config_.prompts_max; }
   bool server_takes(unsigned method) const;
   Error refused_error() const;
+  Error wrong_answer_error() const;
+  std::string methods_taken() const;
   Error lost_error() const;
   std::string login() const { return config_.user + "@" + config_.hostname; }
 
   ssh_session session_;
   const SshConfig& config_;
-  const std::vector<std::string>& explicit_keys_;
+  const SshMeans& means_;
   AttemptPrompter& prompter_;
   SshAttempt& attempt_;
   std::vector<std::string> tried_;      // in words, for the message
   std::optional<Error> first_problem_;  // a key file that could not be used
   std::optional<Error> fatal_;          // ends the whole login
+  bool answered_ = false;               // a person has answered a question
 };
 
 }  // namespace hpc

@@ -19,7 +19,10 @@ namespace {
 /// Owners: the connector and its operations, which may outlive it by a turn.
 struct ConnectorState {
   ConnectorState(Loop& on_loop, SshConnectorOptions with)
-      : loop(on_loop), options(std::move(with)), mailbox(std::make_shared<LoopMailbox>(loop)) {}
+      : loop(on_loop),
+        options(std::move(with)),
+        mailbox(std::make_shared<LoopMailbox>(loop)),
+        pool(std::make_unique<WorkerPool>(options.connects_per_host_max)) {}
 
   Loop& loop;
   SshConnectorOptions options;
@@ -27,18 +30,18 @@ struct ConnectorState {
   bool closed = false;
   bool no_program_said = false;
   int jobs = 0;
-  std::unique_ptr<WorkerPool> pool = std::make_unique<WorkerPool>();
+  std::unique_ptr<WorkerPool> pool;
 };
 
 /// One connect: the plan, then one handshake per host on the way. Lives on the loop; what blocks is
 /// a job on a thread, one at a time.
 class ConnectOperation final : public std::enable_shared_from_this<ConnectOperation> {
  public:
-  ConnectOperation(std::shared_ptr<ConnectorState> state, SshTarget target, SshPrompter& prompter,
-                   SshConnectDone done)
+  ConnectOperation(std::shared_ptr<ConnectorState> state, SshTarget target,
+                   std::shared_ptr<SshPrompter> prompter, SshConnectDone done)
       : state_(std::move(state)),
         target_(std::move(target)),
-        prompter_(prompter),
+        prompter_(std::move(prompter)),
         done_(std::move(done)),
         attempt_(std::make_shared<SshAttempt>()),
         check_timer_(state_->loop, [this] {
@@ -65,7 +68,7 @@ class ConnectOperation final : public std::enable_shared_from_this<ConnectOperat
     if (!done_) return;
     done_ = nullptr;
     attempt_->cancel();
-    if (attempt_->asking()) prompter_.cancel();
+    if (attempt_->asking()) prompter_->cancel();
     stop();
   }
 
@@ -109,8 +112,8 @@ class ConnectOperation final : public std::enable_shared_from_this<ConnectOperat
     const auto key = hop.config.hostname + ":" + std::to_string(hop.config.port);
     run_job(
         key,
-        [job, attempt = attempt_, hop, options = state_->options, &prompter = prompter_] {
-          AttemptPrompter asking(prompter, *attempt);
+        [job, attempt = attempt_, hop, options = state_->options, prompter = prompter_] {
+          AttemptPrompter asking(*prompter, *attempt);
           job->session = open_ssh_session(hop, std::move(job->fd), asking, *attempt, options);
         },
         [this, job] { connected(std::move(job->session)); });
@@ -178,7 +181,7 @@ class ConnectOperation final : public std::enable_shared_from_this<ConnectOperat
 
   std::shared_ptr<ConnectorState> state_;
   SshTarget target_;
-  SshPrompter& prompter_;
+  std::shared_ptr<SshPrompter> prompter_;  // the other owners: the job on its thread, the asker
   SshConnectDone done_;
   std::shared_ptr<SshAttempt> attempt_;  // the other owner: the job on its thread
   std::vector<SshHop> hops_;
@@ -205,10 +208,11 @@ class ThreadedSshConnector final : public SshConnector {
   ThreadedSshConnector(const ThreadedSshConnector&) = delete;
   ThreadedSshConnector& operator=(const ThreadedSshConnector&) = delete;
 
-  std::unique_ptr<Pending> connect(const SshTarget& target, SshPrompter& prompter,
+  std::unique_ptr<Pending> connect(const SshTarget& target, std::shared_ptr<SshPrompter> prompter,
                                    SshConnectDone done) override {
     std::erase_if(operations_, [](const auto& weak) { return weak.expired(); });
-    auto operation = std::make_shared<ConnectOperation>(state_, target, prompter, std::move(done));
+    auto operation =
+        std::make_shared<ConnectOperation>(state_, target, std::move(prompter), std::move(done));
     operations_.push_back(operation);
     operation->start();
     return std::make_unique<SshPending<ConnectOperation>>(std::move(operation));

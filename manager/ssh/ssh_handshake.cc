@@ -93,7 +93,7 @@ Result<SshSessionPtr> open_ssh_session(const SshHop& hop, UniqueFd fd, AttemptPr
   }
   attempt.begin("logging in", options.auth_timeout_ms);
   const Status login =
-      SshAuthenticator(session.get(), hop.config, hop.explicit_keys, prompter, attempt).run();
+      SshAuthenticator(session.get(), hop.config, hop.means, prompter, attempt).run();
   if (!login) return tl::unexpected(login.error());
   return session;
 }

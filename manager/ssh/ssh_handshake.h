@@ -8,6 +8,7 @@
 #include "common/unique_fd.h"
 #include "manager/ssh/libssh_handles.h"
 #include "manager/ssh/ssh_attempt.h"
+#include "manager/ssh/ssh_auth.h"
 #include "manager/ssh/ssh_config.h"
 #include "manager/ssh/ssh_connector.h"
 
@@ -16,7 +17,7 @@ namespace hpc {
 /// One server on the way to the target, the target last.
 struct SshHop {
   SshConfig config;
-  std::vector<std::string> explicit_keys;  // --identity, for the target only
+  SshMeans means;  // for the target only
 };
 
 /// The way to a target: its values from `ssh -G`, before them those of its jump hosts. Blocks (runs

@@ -54,7 +54,8 @@ class RoutePlanner {
                   "more than " + std::to_string(kHopsMax) + " hosts on the way to " + target.host +
                       ": look for a loop in ProxyJump");
     }
-    hops_.push_back({std::move(*config), target.identities});
+    hops_.push_back(
+        {std::move(*config), {target.identities, target.only_identities, target.only_prompts}});
     return {};
   }
 
@@ -74,6 +75,7 @@ class RoutePlanner {
     before.port = jump->port;
     before.known_hosts = target.known_hosts;
     before.ssh_config = target.ssh_config;
+    before_asks_ = before_asks_ && !target.only_prompts;
     if (++depth_ > kHopsMax) return fail(Errc::kConfig, "ssh.config", "ProxyJump loops");
     return add(before, jumps.empty() ? nullptr : &jumps);
   }
@@ -106,10 +108,13 @@ class RoutePlanner {
     return parse_ssh_config(output->out, local_);
   }
 
-  static void apply(const SshTarget& target, SshConfig& config) {
+  void apply(const SshTarget& target, SshConfig& config) const {
     config.host = target.host;
     if (target.user) config.user = *target.user;
     if (target.port) config.port = *target.port;
+    // The person who signs in has no business with the questions of a host on the way.
+    if (!before_asks_) config.batch_mode = true;
+    if (target.only_prompts) config.batch_mode = false;
     if (target.known_hosts) {
       // As `-o UserKnownHostsFile=...`; the system's file stays in force.
       config.user_known_hosts = {*target.known_hosts};
@@ -122,6 +127,7 @@ class RoutePlanner {
   std::vector<SshHop> hops_;
   std::size_t depth_ = 0;
   bool no_program_ = false;
+  bool before_asks_ = true;  // jump hosts may
 };
 
 }  // namespace

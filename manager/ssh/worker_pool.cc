@@ -36,7 +36,7 @@ void WorkerPool::submit(std::string key, std::function<void()> job) {
 std::list<WorkerPool::Job>::iterator WorkerPool::next_job() {
   return std::find_if(waiting_.begin(), waiting_.end(), [this](const Job& job) {
     const auto found = running_.find(job.key);
-    return found == running_.end() || found->second < kPerKeyMax;
+    return found == running_.end() || found->second < per_key_max_;
   });
 }
 

@@ -13,15 +13,13 @@
 namespace hpc {
 
 /// A few threads for what blocks, started when they are first needed. Jobs of one key run at most
-/// kPerKeyMax at a time, in the order they came.
+/// `per_key_max` at a time, in the order they came.
 class WorkerPool {
  public:
   // Connecting costs a thread little but waiting; more would only hit servers and agents at once.
   static constexpr std::size_t kThreadsMax = 8;
-  // sshd's MaxStartups drops connections beyond 10 that are not authenticated, whoever they are.
-  static constexpr int kPerKeyMax = 3;
 
-  WorkerPool() = default;
+  explicit WorkerPool(int per_key_max) : per_key_max_(per_key_max) {}
   ~WorkerPool();  // waits for running jobs; waiting ones are dropped
   WorkerPool(const WorkerPool&) = delete;
   WorkerPool& operator=(const WorkerPool&) = delete;
@@ -35,6 +33,7 @@ class WorkerPool {
   void work();
   std::list<Job>::iterator next_job();  // with mutex_ held
 
+  const int per_key_max_;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::list<Job> waiting_;

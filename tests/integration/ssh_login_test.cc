@@ -245,6 +245,34 @@ TEST_F(SshLoginTest, NamedEncryptedKeyInTheAgentNeedsNoPassphrase) {
   EXPECT_EQ(prompter.prompts, "");
 }
 
+TEST_F(SshLoginTest, OnlyTheNamedKeyIsOfferedWhereThatIsAskedFor) {
+  TestSshd sshd("LogLevel DEBUG3");
+  const TestAgent agent(sshd, sshd.client_key());
+  make_key(sshd.file("mine"));
+  auto target = target_of(sshd);
+  target.identities = {sshd.file("mine")};
+  target.ssh_config = sshd.file("agent_config");
+  write_file(*target.ssh_config, "Host *\n  IdentityFile " + sshd.client_key() +
+                                     "\n  IdentityAgent " + agent.socket + "\n");
+  expect_login(target);  // with the agent's key, which is why --identity alone is not enough
+  target.only_identities = true;
+  expect_refusal(target, Errc::kUnauthorized, sshd.file("mine"));
+  target.identities = {sshd.client_key()};
+  expect_login(target);
+}
+
+TEST_F(SshLoginTest, NoKeyCountsWhereOnlyAnswersDo) {
+  TestSshd sshd;
+  const TestAgent agent(sshd, sshd.client_key());
+  auto target = target_of(sshd);
+  target.only_prompts = true;
+  target.ssh_config = sshd.file("agent_config");
+  write_file(*target.ssh_config, "Host *\n  IdentityFile " + sshd.client_key() +
+                                     "\n  IdentityAgent " + agent.socket + "\n");
+  expect_refusal(target, Errc::kForbidden, "it takes publickey");
+  EXPECT_THAT(sshd.log(), ::testing::Not(HasSubstr("Accepted")));
+}
+
 TEST_F(SshLoginTest, TwoKeysAreGivenWhereTheServerWantsTwo) {
   TestSshd sshd("AuthenticationMethods publickey,publickey");
   make_key(sshd.file("second"));

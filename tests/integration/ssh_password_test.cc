@@ -80,5 +80,45 @@ TEST_F(SshPasswordTest, BatchModeNeverAsks) {
   EXPECT_EQ(prompter.prompts, "");
 }
 
+/// As a login page does it: the person's answers alone.
+struct OnlyPromptsTest : SshPasswordTest {
+  SshTarget sign_in_at(const PasswordServer& server) {
+    auto target = target_of(server);
+    target.only_prompts = true;
+    return target;
+  }
+};
+
+TEST_F(OnlyPromptsTest, TheRightPasswordLogsIn) {
+  const PasswordServer server({.password = "s3cret", .code = ""});
+  prompter.answers = {"s3cret"};
+  const auto connection = connect(sign_in_at(server));
+  EXPECT_TRUE(connection) << describe(connection.error());
+}
+
+TEST_F(OnlyPromptsTest, OneWrongAnswerEndsIt) {
+  const PasswordServer server({.password = "s3cret", .code = "123456"});
+  prompter.answers = {"wrong", "123456", "s3cret"};
+  const auto connection = connect(sign_in_at(server));
+  ASSERT_FALSE(connection);
+  EXPECT_EQ(connection.error().code, Errc::kUnauthorized);
+  EXPECT_THAT(connection.error().detail, HasSubstr("did not accept the answer"));
+  EXPECT_EQ(prompter.answers.size(), 2U) << "neither the code nor the password was tried again";
+}
+
+TEST_F(OnlyPromptsTest, BatchModeOfTheOperatorsDoesNotMatter) {
+  const PasswordServer server({.password = "s3cret", .code = ""});
+  lines = "  BatchMode yes\n";
+  prompter.answers = {"s3cret"};
+  EXPECT_TRUE(connect(sign_in_at(server)));
+}
+
+TEST_F(OnlyPromptsTest, NoAnswerIsNoWrongAnswer) {
+  const PasswordServer server({.password = "s3cret", .code = ""});
+  const auto connection = connect(sign_in_at(server));
+  ASSERT_FALSE(connection);
+  EXPECT_EQ(connection.error().code, Errc::kForbidden);
+}
+
 }  // namespace
 }  // namespace hpc

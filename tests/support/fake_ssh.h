@@ -155,10 +155,11 @@ class FakeSshConnection final : public SshConnection {
 class FakeSshConnector final : public SshConnector {
  public:
   FakeSshConnector(Scheduler& scheduler, FakeSite& site) : scheduler_(scheduler), site_(site) {}
-  std::unique_ptr<Pending> connect(const SshTarget& target, SshPrompter&,
+  std::unique_ptr<Pending> connect(const SshTarget& target, std::shared_ptr<SshPrompter> asking,
                                    SshConnectDone done) override {
     ++connects;
     targets.push_back(target);
+    prompter = std::move(asking);
     if (!answers) return std::make_unique<Pending>();
     return std::make_unique<FakePending>(scheduler_, [this, done = std::move(done)] {
       if (!result) return done(tl::unexpected(result.error()));
@@ -169,8 +170,9 @@ class FakeSshConnector final : public SshConnector {
   Result<void> result;  // an error instead of a connection
   bool answers = true;  // false: silence
   int connects = 0;
-  std::vector<SshTarget> targets;        // of each connect
-  FakeSshConnection* current = nullptr;  // the live one
+  std::vector<SshTarget> targets;         // of each connect
+  std::shared_ptr<SshPrompter> prompter;  // of the last
+  FakeSshConnection* current = nullptr;   // the live one
 
  private:
   Scheduler& scheduler_;
