@@ -12,6 +12,7 @@
 #include "common/exit_code.h"
 #include "manager/connect_command.h"
 #include "manager/console.h"
+#include "manager/doctor_command.h"
 #include "manager/operator_verbs.h"
 #include "manager/options.h"
 #include "manager/ssh/terminal_prompter.h"
@@ -54,6 +55,9 @@ int main(int argc, char** argv) {
     return print->code;
   }
   hpc::TerminalPrompter prompter;
+  if (const auto* doctor = std::get_if<hpc::DoctorOptions>(&*command)) {
+    return hpc::run_doctor(*doctor, prompter);
+  }
   hpc::ConnectCommand connect(std::get<hpc::ConnectOptions>(*command), prompter);
   return connect.run();
 }

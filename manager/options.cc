@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "manager/config_check.h"
+#include "manager/doctor_command.h"
 
 namespace hpc {
 
@@ -190,11 +191,22 @@ Result<CommandLine> parse_command_line(const std::vector<std::string>& arguments
   if (!arguments.empty() && arguments.front() == "config") {
     return config_check({arguments.begin() + 1, arguments.end()}, environment_of_process());
   }
+  if (!arguments.empty() && arguments.front() == "doctor") {
+    auto doctor = parse_doctor_command_line({arguments.begin() + 1, arguments.end()},
+                                            environment_of_process());
+    if (!doctor) return tl::unexpected(doctor.error());
+    return std::visit([](auto& what) { return CommandLine(std::move(what)); }, *doctor);
+  }
   CLI::App app("Reaches the web apps of your SLURM jobs over SSH.", "hpc-manager");
   RawConnect raw;
   auto* connect = add_connect(app, raw);
   // Named for --help only; their arguments are read elsewhere.
   app.add_subcommand("config", "check: what the configuration of serve means, what is wrong in it");
+  app.add_subcommand("doctor", "Look at everything between this machine and a cluster's hpc-proxy");
+  app.add_subcommand("sessions", "list, show, start, stop ... the sessions of the running serve");
+  app.add_subcommand("queue", "What waits for its start");
+  app.add_subcommand("ports", "Which local ports are lent");
+  app.add_subcommand("tokens", "create, list, revoke tokens for programs and the login form");
   app.require_subcommand(1);
   app.set_version_flag("--version", std::string("hpc-manager ") + HPC_VERSION);
   app.footer("hpc-manager COMMAND --help says more.");

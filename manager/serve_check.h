@@ -16,4 +16,8 @@ std::vector<std::string> check_serve_options(const ServeOptions& options);
 /// at the disk, changes nothing there.
 std::vector<std::string> check_serve_files(const ServeOptions& options);
 
+/// Makes the directories above the state file and the socket that are missing, 0700, as the check
+/// has promised. kSystem with the cause. For `serve`, before it opens either.
+Status make_serve_directories(const ServeOptions& options);
+
 }  // namespace hpc

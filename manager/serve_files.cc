@@ -76,7 +76,21 @@ class FileCheck {
   }
 };
 
+Status make_directories(const std::string& directory) {
+  struct stat status {};
+  if (stat(directory.c_str(), &status) == 0 || directory == "." || directory == "/") return {};
+  if (auto made = make_directories(parent(directory)); !made) return made;
+  if (mkdir(directory.c_str(), 0700) == 0 || errno == EEXIST) return {};
+  return fail(Errc::kSystem, "configuration",
+              directory + " cannot be made: " + std::strerror(errno));
+}
+
 }  // namespace
+
+Status make_serve_directories(const ServeOptions& options) {
+  if (auto made = make_directories(parent(options.state)); !made) return made;
+  return make_directories(parent(options.socket));
+}
 
 std::vector<std::string> check_serve_files(const ServeOptions& options) {
   FileCheck check;

@@ -297,6 +297,24 @@ TEST_F(ServeFilesTest, DirectoriesOfTheStateAreMadeLater) {
   EXPECT_NE(access((dir + "/a").c_str(), F_OK), 0);
 }
 
+TEST_F(ServeFilesTest, DirectoriesAreMadeForUsAlone) {
+  options_.state = dir + "/a/b/state.db";
+  options_.socket = dir + "/a/c/socket";
+  ASSERT_TRUE(make_serve_directories(options_).has_value());
+  for (const char* made : {"/a", "/a/b", "/a/c"}) EXPECT_EQ(mode(dir + made), 0700) << made;
+  EXPECT_TRUE(make_serve_directories(options_).has_value());
+  EXPECT_EQ(mode(options_.state), -1);
+}
+
+TEST_F(ServeFilesTest, ADirectoryThatCannotBeMadeIsToldWithItsCause) {
+  put(dir + "/plain", "");
+  options_.state = dir + "/plain/b/state.db";
+  const auto made = make_serve_directories(options_);
+  ASSERT_FALSE(made.has_value());
+  EXPECT_EQ(made.error().code, Errc::kSystem);
+  EXPECT_EQ(made.error().detail, dir + "/plain/b cannot be made: Not a directory");
+}
+
 TEST_F(ServeFilesTest, AFileInTheWayOfTheDirectoryIsTold) {
   options_.state = file("plain", 0600) + "/state.db";
   EXPECT_NE(problem().find("--state: "), std::string::npos);
