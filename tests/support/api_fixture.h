@@ -14,6 +14,7 @@
 #include "tests/support/fake_store.h"
 #include "tests/support/loop_fixture.h"
 #include "tests/support/manual_scheduler.h"
+#include "tests/support/openapi.h"
 
 namespace hpc {
 
@@ -37,8 +38,28 @@ struct ApiFixture : LoopFixture {
   static inline const Fields kJson = {{"Content-Type", "application/json"}};
 
   /// Asks and plays everything that is due; what is answered at once and what comes later alike.
+  /// Each answer is held against docs/openapi.json.
   LocalAnswer ask(const std::string& line, const Caller& who, const std::string& body = "",
                   const Fields& fields = kJson, bool passes_cross_site_rule = true) {
+    auto answer = play(line, who, body, fields, passes_cross_site_rule);
+    hold_against_file(line, answer);
+    return answer;
+  }
+  void hold_against_file(const std::string& line, const LocalAnswer& answer) const {
+    const auto space = line.find(' ');
+    const std::string method = line.starts_with("HEAD ") ? "GET" : line.substr(0, space);
+    const auto route = find_api_route(method, line.substr(space + 1));
+    if (!route.call || answer.status == 0) return;
+    for (const ApiRow& row : api_rows()) {
+      if (row.call != *route.call) continue;
+      EXPECT_EQ(file.fault_of(row.method, row.path, answer.status, field(answer, "Content-Type"),
+                              answer.body),
+                "")
+          << line << ": " << answer.body;
+    }
+  }
+  LocalAnswer play(const std::string& line, const Caller& who, const std::string& body,
+                   const Fields& fields, bool passes_cross_site_rule) {
     RequestHead head;
     const auto space = line.find(' ');
     head.method = line.substr(0, space);
@@ -86,6 +107,7 @@ struct ApiFixture : LoopFixture {
   std::int64_t now = kNow;
   TokenTable tokens{store, [this] { return now; }};
   ApiHandler api{sessions, events, tokens, scheduler, [this] { return now; }};
+  const OpenApi file;
   std::string alices, bobs;
   std::unique_ptr<Responder> responder;
   FakeSink sink;
