@@ -27,7 +27,7 @@ struct SshPasswordTest : SshFixture {
 };
 
 TEST_F(SshPasswordTest, PasswordIsAskedUntilItIsRight) {
-  const PasswordServer server({.password = "s3cret", .code = ""});
+  const PasswordServer server({.password = "s3cret", .code = "", .anybody = false});
   prompter.answers = {"wrong", "s3cret"};
   const auto connection = connect(target_of(server));
   EXPECT_TRUE(connection) << describe(connection.error());
@@ -35,7 +35,7 @@ TEST_F(SshPasswordTest, PasswordIsAskedUntilItIsRight) {
 }
 
 TEST_F(SshPasswordTest, ThreeWrongPasswordsAreUnauthorized) {
-  const PasswordServer server({.password = "s3cret", .code = ""});
+  const PasswordServer server({.password = "s3cret", .code = "", .anybody = false});
   prompter.answers = {"a", "b", "c", "s3cret"};
   const auto connection = connect(target_of(server));
   ASSERT_FALSE(connection);
@@ -45,7 +45,7 @@ TEST_F(SshPasswordTest, ThreeWrongPasswordsAreUnauthorized) {
 }
 
 TEST_F(SshPasswordTest, OneTimeCodeIsAskedWithTheServersWords) {
-  const PasswordServer server({.password = "", .code = "123456"});
+  const PasswordServer server({.password = "", .code = "123456", .anybody = false});
   prompter.answers = {"123456"};
   const auto connection = connect(target_of(server));
   EXPECT_TRUE(connection) << describe(connection.error());
@@ -54,7 +54,7 @@ TEST_F(SshPasswordTest, OneTimeCodeIsAskedWithTheServersWords) {
 }
 
 TEST_F(SshPasswordTest, QuestionsComeBeforePasswordsUnlessConfigured) {
-  const PasswordServer server({.password = "s3cret", .code = "123456"});
+  const PasswordServer server({.password = "s3cret", .code = "123456", .anybody = false});
   lines = "  PreferredAuthentications password\n";
   prompter.answers = {"s3cret"};
   const auto connection = connect(target_of(server));
@@ -63,7 +63,7 @@ TEST_F(SshPasswordTest, QuestionsComeBeforePasswordsUnlessConfigured) {
 }
 
 TEST_F(SshPasswordTest, NobodyToAskIsUnauthorizedAndSaysSo) {
-  const PasswordServer server({.password = "s3cret", .code = ""});
+  const PasswordServer server({.password = "s3cret", .code = "", .anybody = false});
   const auto connection = connect(target_of(server));
   ASSERT_FALSE(connection);
   EXPECT_EQ(connection.error().code, Errc::kUnauthorized);
@@ -71,7 +71,7 @@ TEST_F(SshPasswordTest, NobodyToAskIsUnauthorizedAndSaysSo) {
 }
 
 TEST_F(SshPasswordTest, BatchModeNeverAsks) {
-  const PasswordServer server({.password = "s3cret", .code = "123456"});
+  const PasswordServer server({.password = "s3cret", .code = "123456", .anybody = false});
   lines = "  BatchMode yes\n";
   prompter.answers = {"s3cret"};
   const auto connection = connect(target_of(server));
@@ -90,14 +90,14 @@ struct OnlyPromptsTest : SshPasswordTest {
 };
 
 TEST_F(OnlyPromptsTest, TheRightPasswordLogsIn) {
-  const PasswordServer server({.password = "s3cret", .code = ""});
+  const PasswordServer server({.password = "s3cret", .code = "", .anybody = false});
   prompter.answers = {"s3cret"};
   const auto connection = connect(sign_in_at(server));
   EXPECT_TRUE(connection) << describe(connection.error());
 }
 
 TEST_F(OnlyPromptsTest, OneWrongAnswerEndsIt) {
-  const PasswordServer server({.password = "s3cret", .code = "123456"});
+  const PasswordServer server({.password = "s3cret", .code = "123456", .anybody = false});
   prompter.answers = {"wrong", "123456", "s3cret"};
   const auto connection = connect(sign_in_at(server));
   ASSERT_FALSE(connection);
@@ -106,15 +106,24 @@ TEST_F(OnlyPromptsTest, OneWrongAnswerEndsIt) {
   EXPECT_EQ(prompter.answers.size(), 2U) << "neither the code nor the password was tried again";
 }
 
+TEST_F(OnlyPromptsTest, AServerThatLetsAnybodyInProvesNothing) {
+  const PasswordServer server({.password = "s3cret", .code = "", .anybody = true});
+  EXPECT_TRUE(connect(target_of(server)));
+  const auto connection = connect(sign_in_at(server));
+  ASSERT_FALSE(connection);
+  EXPECT_EQ(connection.error().code, Errc::kForbidden);
+  EXPECT_THAT(connection.error().detail, HasSubstr("proves nothing"));
+}
+
 TEST_F(OnlyPromptsTest, BatchModeOfTheOperatorsDoesNotMatter) {
-  const PasswordServer server({.password = "s3cret", .code = ""});
+  const PasswordServer server({.password = "s3cret", .code = "", .anybody = false});
   lines = "  BatchMode yes\n";
   prompter.answers = {"s3cret"};
   EXPECT_TRUE(connect(sign_in_at(server)));
 }
 
 TEST_F(OnlyPromptsTest, NoAnswerIsNoWrongAnswer) {
-  const PasswordServer server({.password = "s3cret", .code = ""});
+  const PasswordServer server({.password = "s3cret", .code = "", .anybody = false});
   const auto connection = connect(sign_in_at(server));
   ASSERT_FALSE(connection);
   EXPECT_EQ(connection.error().code, Errc::kForbidden);
