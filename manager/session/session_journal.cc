@@ -19,6 +19,7 @@ void SessionJournal::keep(const SessionRow& row) {
 
 void SessionJournal::progress(const std::string& session, const std::string& text) {
   const JsonPtr object(cJSON_CreateObject());
+  add_text(object.get(), "id", session);
   add_text(object.get(), "text", text);
   write(session, "progress", json_line(object.get()), {}, nullptr);
 }

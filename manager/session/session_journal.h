@@ -31,7 +31,7 @@ class SessionJournal {
   void record(const SessionInfo& info, std::vector<Change> more, Store::Committed done);
   /// The row without an event: what nobody watches for (the time of the last use).
   void keep(const SessionRow& row);
-  /// An event "progress" with one line for people. Not worth a retry.
+  /// An event "progress", {"id","text"}: one line for people. Not worth a retry.
   void progress(const std::string& session, const std::string& text);
 
  private:

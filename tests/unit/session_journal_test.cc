@@ -97,7 +97,7 @@ TEST_F(SessionJournalTest, ProgressIsALineOfItsOwn) {
   ASSERT_EQ(store.stored.size(), 1U) << "the row is not written again";
   ASSERT_EQ(watcher.seen.size(), 1U);
   EXPECT_EQ(watcher.seen[0].type, "progress");
-  EXPECT_EQ(watcher.seen[0].data, R"({"text":"connecting to \"login01\" ..."})");
+  EXPECT_EQ(watcher.seen[0].data, R"({"id":"s1","text":"connecting to \"login01\" ..."})");
 }
 
 TEST_F(SessionJournalTest, AnEndedSessionIsStoredWithoutAnEvent) {
