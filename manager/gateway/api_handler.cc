@@ -44,12 +44,13 @@ LocalAnswer no_call_answer(const ApiRoute& route) {
 }  // namespace
 
 ApiHandler::ApiHandler(Sessions& sessions, EventLog& events, TokenTable& tokens,
-                       Scheduler& scheduler, UnixClock now)
+                       Scheduler& scheduler, UnixClock now, AuditLog* audit)
     : sessions_(sessions),
       events_(events),
       tokens_(tokens),
       scheduler_(scheduler),
-      token_calls_(tokens, std::move(now)) {}
+      token_calls_(tokens, std::move(now), audit),
+      audit_(audit) {}
 
 Decision ApiHandler::handle(const RequestHead& head, const Caller& caller,
                             bool passes_cross_site_rule) {
@@ -83,7 +84,7 @@ Decision ApiHandler::decide(const Asked& asked) {
       const auto owner = tokens_.owner_of(id).value_or("");
       const auto access = asked.access(Resource::kSession, owner);
       if (auto refusal = refusal_of(authorize(asked.caller, access))) return *refusal;
-      return token_calls_.revoke(id);
+      return token_calls_.revoke(id, asked.caller);
     }
     default:
       return with_user(asked);
@@ -99,7 +100,7 @@ Decision ApiHandler::with_session(const Asked& asked) {
   if (!info) return nothing_there_answer();
   switch (*asked.route.call) {
     case ApiCall::kEndSession:
-      return end_session(id);
+      return end_session(asked);
     case ApiCall::kSessionPorts:
       return session_ports(*info, sessions_, scheduler_);
     case ApiCall::kSessionLog:
@@ -107,7 +108,7 @@ Decision ApiHandler::with_session(const Asked& asked) {
     case ApiCall::kSessionEvents:
       return events(asked, id, "");
     case ApiCall::kActivateSession:
-      return activate(id);
+      return activate(asked);
     default:
       return session_answer(200, *info);
   }
@@ -123,7 +124,7 @@ Decision ApiHandler::with_user(const Asked& asked) {
       return token_calls_.list(user);
     case ApiCall::kCreateToken:
       if (!has_json_body(asked.head)) return no_json_answer();
-      return token_calls_.create(asked.caller.user, asked.caller.by == Caller::By::kOperator);
+      return token_calls_.create(asked.caller);
     case ApiCall::kQueue:
       return queue(user.empty() ? std::nullopt : std::optional(user));
     case ApiCall::kClusters:
@@ -222,30 +223,46 @@ LocalAnswer ApiHandler::port_stats() const {
 Decision ApiHandler::create_session(const Asked& asked) {
   if (!has_json_body(asked.head)) return no_json_answer();
   const bool admin = authorize(asked.caller, asked.access(Resource::kAdmin)) == Allowed::kYes;
-  const auto create = [this, admin, own = asked.caller.user](const std::string& body,
-                                                             const Reply& reply) {
+  const auto create = [this, admin, caller = asked.caller](const std::string& body,
+                                                           const Reply& reply) {
     auto wanted = parse_new_session(body);
     if (!wanted) return reply(error_problem(wanted.error()));
-    std::string user = own;
+    std::string user = caller.user;
     if (auto refusal = take_named_user(wanted->user, admin, user)) return reply(*refusal);
     wanted->user = user;
-    sessions_.create(*wanted, [reply](const auto& info) { reply(created_answer(info)); });
+    sessions_.create(*wanted, [this, reply, who = who_is(caller)](const auto& info) {
+      note("created", info, who);
+      reply(created_answer(info));
+    });
   };
   return Serve{collect_body(kApiBodyBytesMax, create)};
 }
 
-Decision ApiHandler::end_session(const std::string& id) {
-  return Serve{collect_body(kApiBodyBytesMax, [this, id](const std::string&, const Reply& reply) {
-    sessions_.end(id, [reply](const auto& info) { reply(accepted_answer(info)); });
-  })};
+Decision ApiHandler::end_session(const Asked& asked) {
+  const auto end = [this, id = std::string(asked.route.id), who = who_is(asked.caller)](
+                       const std::string&, const Reply& reply) {
+    sessions_.end(id, [this, reply, who](const auto& info) {
+      note("ended", info, who);
+      reply(accepted_answer(info));
+    });
+  };
+  return Serve{collect_body(kApiBodyBytesMax, end)};
 }
 
-Decision ApiHandler::activate(const std::string& id) {
-  return Serve{collect_body(kApiBodyBytesMax, [this, id](const std::string&, const Reply& reply) {
-    sessions_.activate(id, [reply](const auto& info) {
+Decision ApiHandler::activate(const Asked& asked) {
+  const auto make_active = [this, id = std::string(asked.route.id), who = who_is(asked.caller)](
+                               const std::string&, const Reply& reply) {
+    sessions_.activate(id, [this, reply, who](const auto& info) {
+      note("activated", info, who);
       reply(info ? session_answer(200, *info) : error_problem(info.error()));
     });
-  })};
+  };
+  return Serve{collect_body(kApiBodyBytesMax, make_active)};
+}
+
+void ApiHandler::note(std::string_view what, const Result<SessionInfo>& info,
+                      const std::string& who) const {
+  if (info && audit_ != nullptr) audit_->session(what, info->row.key, info->row.id, who);
 }
 
 Decision ApiHandler::events(const Asked& asked, const std::string& session,

@@ -6,6 +6,7 @@
 #include "manager/gateway/api.h"
 #include "manager/gateway/api_route.h"
 #include "manager/gateway/api_tokens.h"
+#include "manager/gateway/audit_log.h"
 #include "manager/session/event_log.h"
 #include "manager/session/scheduler.h"
 #include "manager/session/sessions.h"
@@ -24,8 +25,9 @@ namespace hpc {
 /// servers that use it.
 class ApiHandler final : public Api {
  public:
+  /// `audit`: is told of every change that was asked for and done; nullptr: nobody is.
   ApiHandler(Sessions& sessions, EventLog& events, TokenTable& tokens, Scheduler& scheduler,
-             UnixClock now);
+             UnixClock now, AuditLog* audit = nullptr);
   Decision handle(const RequestHead& head, const Caller& caller,
                   bool passes_cross_site_rule) override;
 
@@ -51,8 +53,9 @@ class ApiHandler final : public Api {
   LocalAnswer clusters(const std::string& user) const;
   LocalAnswer port_stats() const;
   Decision create_session(const Asked& asked);
-  Decision end_session(const std::string& id);
-  Decision activate(const std::string& id);
+  Decision end_session(const Asked& asked);
+  Decision activate(const Asked& asked);
+  void note(std::string_view what, const Result<SessionInfo>& info, const std::string& who) const;
   Decision events(const Asked& asked, const std::string& session, const std::string& user);
   bool still_good(const Caller& caller) const;
 
@@ -61,6 +64,7 @@ class ApiHandler final : public Api {
   TokenTable& tokens_;
   Scheduler& scheduler_;
   ApiTokens token_calls_;
+  AuditLog* const audit_;
 };
 
 }  // namespace hpc

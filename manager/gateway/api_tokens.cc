@@ -43,27 +43,27 @@ LocalAnswer ApiTokens::list(const std::string& user) {
   return json_answer(200, json_line(object.get()) + "\n");
 }
 
-Decision ApiTokens::create(const std::string& user, bool may_name_others) {
-  return Serve{
-      collect_body(kApiBodyBytesMax, [=, this](const std::string& body, const Reply& reply) {
-        make(user, may_name_others, body, reply);
-      })};
+Decision ApiTokens::create(const Caller& caller) {
+  return Serve{collect_body(
+      kApiBodyBytesMax,
+      [=, this](const std::string& body, const Reply& reply) { make(caller, body, reply); })};
 }
 
-void ApiTokens::make(std::string user, bool may_name_others, std::string_view body,
-                     const Reply& reply) {
+void ApiTokens::make(const Caller& caller, std::string_view body, const Reply& reply) {
   auto wanted = parse_token_request(body);
   if (!wanted) return reply(error_problem(wanted.error()));
+  std::string user = caller.user;
+  const bool may_name_others = caller.by == Caller::By::kOperator;
   if (auto refusal = take_named_user(wanted->user, may_name_others, user)) return reply(*refusal);
   std::optional<std::int64_t> expires_at;
   if (wanted->expires_in_s) {
     expires_at = now_() + static_cast<std::int64_t>(*wanted->expires_in_s) * 1000;
   }
-  const auto accepted =
-      tokens_.create(user, TokenKind::kApi, wanted->label, expires_at,
-                     [this, user, reply](const Result<NewToken>& token) {
-                       reply(token ? made(user, *token) : error_problem(token.error()));
-                     });
+  const auto done = [this, user, who = who_is(caller), reply](const Result<NewToken>& token) {
+    if (token && audit_ != nullptr) audit_->token("created", user, token->id, who);
+    reply(token ? made(user, *token) : error_problem(token.error()));
+  };
+  const auto accepted = tokens_.create(user, TokenKind::kApi, wanted->label, expires_at, done);
   if (accepted) return;
   Error error = accepted.error();
   // Too many tokens, that is; not too large a request.
@@ -84,16 +84,19 @@ LocalAnswer ApiTokens::made(const std::string& user, const NewToken& token) {
   return answer;
 }
 
-Decision ApiTokens::revoke(const std::string& id) {
-  return Serve{collect_body(kApiBodyBytesMax, [=, this](const std::string&, const Reply& reply) {
+Decision ApiTokens::revoke(const std::string& id, const Caller& caller) {
+  const auto revoke = [this, id, who = who_is(caller)](const std::string&, const Reply& reply) {
     const auto owner = tokens_.owner_of(id);
     if (!owner) return reply(nothing_there_answer());  // revoked a moment ago
     const auto accepted = tokens_.revoke(*owner, id, [reply](const Status& status) {
       reply(status ? LocalAnswer{204, {{"Cache-Control", "no-store"}}, "", false}
                    : error_problem(status.error()));
     });
+    // It is not good any more, whether that could be stored or not.
+    if (audit_ != nullptr) audit_->token("revoked", *owner, id, who);
     if (!accepted) reply(error_problem(accepted.error()));
-  })};
+  };
+  return Serve{collect_body(kApiBodyBytesMax, revoke)};
 }
 
 }  // namespace hpc

@@ -79,4 +79,13 @@ void AuditLog::session(std::string_view what, const SessionKey& key, std::string
                                                     {"reason", reason}});
 }
 
+void AuditLog::token(std::string_view what, std::string_view user, std::string_view id,
+                     std::string_view who) {
+  log_.info("audit: token " + std::string(what), {{"user", user}, {"id", id}, {"who", who}});
+}
+
+std::string who_is(const Caller& caller) {
+  return caller.by == Caller::By::kOperator ? "operator" : caller.user;
+}
+
 }  // namespace hpc

@@ -1,4 +1,5 @@
 #pragma once
+#include <string>
 #include <string_view>
 
 #include "common/log.h"
@@ -27,6 +28,9 @@ class AuditLog {
   /// `what`: "created", "ended", "activated". `who`: the caller's name, "operator", or "manager".
   void session(std::string_view what, const SessionKey& key, std::string_view id,
                std::string_view who, std::string_view reason = {});
+  /// `what`: "created", "revoked". `id` tells nothing about the token.
+  void token(std::string_view what, std::string_view user, std::string_view id,
+             std::string_view who);
 
  private:
   Log& log_;
@@ -34,5 +38,7 @@ class AuditLog {
 
 /// "cookie", "token", "header" ...
 std::string_view name_of(Caller::By by);
+/// For `who`: his name, or "operator".
+std::string who_is(const Caller& caller);
 
 }  // namespace hpc

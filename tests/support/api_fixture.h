@@ -106,7 +106,10 @@ struct ApiFixture : LoopFixture {
   FakeStore store;
   std::int64_t now = kNow;
   TokenTable tokens{store, [this] { return now; }};
-  ApiHandler api{sessions, events, tokens, scheduler, [this] { return now; }};
+  std::string log_lines;
+  Log log{LogLevel::kInfo, LogFormat::kText, [this](auto line) { log_lines += line; }};
+  AuditLog audit{log};
+  ApiHandler api{sessions, events, tokens, scheduler, [this] { return now; }, &audit};
   const OpenApi file;
   std::string alices, bobs;
   std::unique_ptr<Responder> responder;

@@ -262,6 +262,31 @@ TEST_F(ApiHandlerTest, AnUnknownCallAndAWrongMethod) {
   EXPECT_EQ(field(answer, "Allow"), "GET, HEAD, POST");
 }
 
+TEST_F(ApiHandlerTest, EveryChangeIsWrittenDownWithWhoAskedForIt) {
+  const auto said = [this](std::string_view what, std::string_view who) {
+    const bool both = log_lines.find(what) != std::string::npos &&
+                      log_lines.find("who=" + std::string(who)) != std::string::npos;
+    EXPECT_TRUE(both) << what << ": " << log_lines;
+    log_lines.clear();
+  };
+  ask("POST /api/v1/sessions", alice, kNew);
+  said("audit: session created", "alice");
+  ask("POST " + of(bobs, "/activate"), root);
+  said("audit: session activated", "root");
+  ask("DELETE " + of(alices), op());
+  said("audit: session ended", "operator");
+  const auto token = ask("POST /api/v1/tokens", op(), R"({"user":"bob"})");
+  EXPECT_EQ(log_lines.find("hpm_"), std::string::npos);
+  said("audit: token created", "operator");
+  const auto id = member(token, "id");
+  ask("DELETE /api/v1/tokens/" + id.substr(1, id.size() - 2), caller("bob"));
+  said("audit: token revoked", "bob");
+  sessions.refuse = Error{Errc::kConflict, "session", "because"};
+  ask("POST /api/v1/sessions", alice, kNew);
+  ask("GET " + of(alices), alice);
+  EXPECT_EQ(log_lines, "") << "nothing has changed";
+}
+
 // ------------------------------------------------------------------------------------- events
 TEST_F(ApiHandlerTest, StreamsTheEventsOfASessionOrOfTheCaller) {
   events.commit(events.append({0, 0, alices, "state", "{\"a\":1}"}));

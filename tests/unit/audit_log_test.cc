@@ -36,6 +36,11 @@ TEST_F(AuditLogTest, EveryLineSaysWhatAndWho) {
   EXPECT_TRUE(said("audit: session ended") && said("alice") && said("main") && said("vscode") &&
               said("0123") && said("operator") && said("asked"))
       << lines;
+  lines.clear();
+  audit.token("revoked", "alice", "12ab", who_is({Caller::By::kOperator, "", false, ""}));
+  EXPECT_TRUE(said("audit: token revoked") && said("alice") && said("12ab") && said("operator"))
+      << lines;
+  EXPECT_EQ(who_is({Caller::By::kCookie, "bob", false, ""}), "bob");
 }
 
 TEST_F(AuditLogTest, EveryRefusalHasItsReason) {
