@@ -7,7 +7,7 @@
 #include "manager/serve_options.h"
 #include "manager/serve_settings.h"
 
-namespace CLI {
+namespace CLI {  // NOLINT(readability-identifier-naming): the library is called so
 class App;
 }
 

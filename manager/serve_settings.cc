@@ -189,12 +189,15 @@ class SettingsReader {
       const auto other = name + std::string(starts ? kEnd : kStart);
       const auto other_text = variable(environment_, other);
       if (!other_text) {
-        problem("port-range", variable_name + " is set, but not " + other + "; a range needs both");
+        auto half = variable_name;
+        half.append(" is set, but not ").append(other).append("; a range needs both");
+        problem("port-range", std::move(half));
       }
       if (!starts || !other_text) continue;
       std::transform(name.begin(), name.end(), name.begin(),
                      [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-      texts.push_back(name + "=" + text + "-" + *other_text);
+      name.append("=").append(text).append("-").append(*other_text);
+      texts.push_back(std::move(name));
     }
     if (!texts.empty()) {
       set("port-range", ValueSource::kEnvironment, "*_PORT_RANGE_START/END", std::move(texts));

@@ -125,7 +125,7 @@ constexpr ServeOptionRow kRows[] = {
      "what browsers call us, if not http(s)://LISTEN: scheme, host and port, no path",
      [](ServeOptions& o, const Texts& t) {
        PublicUrl url;
-       const auto status = store(t, parse_public_url, url);
+       auto status = store(t, parse_public_url, url);
        if (status) o.public_url = url;
        return status;
      }},
@@ -138,7 +138,7 @@ constexpr ServeOptionRow kRows[] = {
      "where /metrics (Prometheus) is, without login; nowhere else",
      [](ServeOptions& o, const Texts& t) {
        ListenAddress address;
-       const auto status = store(t, parse_listen_address, address);
+       auto status = store(t, parse_listen_address, address);
        if (status) o.metrics_listen = address;
        return status;
      }},
@@ -222,7 +222,7 @@ constexpr ServeOptionRow kRows[] = {
      "how long running exchanges may finish after SIGTERM",
      [](ServeOptions& o, const Texts& t) {
        std::uint64_t seconds = 0;
-       const auto status = store_number<0, 3600>(t, seconds);
+       auto status = store_number<0, 3600>(t, seconds);
        if (status) o.drain_ms = seconds * 1000;
        return status;
      }},

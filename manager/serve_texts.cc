@@ -237,9 +237,9 @@ Result<NamedPortRange> parse_named_ports(std::string_view text) {
 
 Result<std::int64_t> parse_lifetime(std::string_view text) {
   constexpr std::int64_t kMinute = 60'000;
-  constexpr std::int64_t kDay = 24 * 60 * kMinute;
+  constexpr std::int64_t kDay = kMinute * 60 * 24;
   constexpr std::array<std::pair<char, std::int64_t>, 4> kUnits{
-      {{'s', 1000}, {'m', kMinute}, {'h', 60 * kMinute}, {'d', kDay}}};
+      {{'s', 1000}, {'m', kMinute}, {'h', kMinute * 60}, {'d', kDay}}};
   for (const auto& [letter, ms] : kUnits) {
     if (text.empty() || text.back() != letter) continue;
     const auto count = parse_number(text.substr(0, text.size() - 1), 1, 100'000'000);
