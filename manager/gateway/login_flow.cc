@@ -64,6 +64,11 @@ LoginFlow::LoginFlow(Options options, TokenTable& tokens, LoginThrottle& throttl
       now_(std::move(now)),
       sign_in_(sign_in) {}
 
+void LoginFlow::set_options(Options options) {
+  options.auth = options_.auth;
+  options_ = std::move(options);
+}
+
 Decision LoginFlow::login(const RequestHead& head, const ClientInfo& client, const Caller& caller,
                           bool passes_cross_site_rule) {
   const bool navigation = is_navigation(head);

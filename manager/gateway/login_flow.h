@@ -46,6 +46,9 @@ class LoginFlow {
   LoginFlow(const LoginFlow&) = delete;
   LoginFlow& operator=(const LoginFlow&) = delete;
 
+  /// From the next request on (SIGHUP). `auth` stays as it is.
+  void set_options(Options options);
+
   /// `/login`, for anybody. `passes_cross_site_rule`: no other site's page made the browser ask;
   /// without it nothing is taken, because a browser could be logged in as somebody else.
   Decision login(const RequestHead& head, const ClientInfo& client, const Caller& caller,
@@ -86,7 +89,7 @@ class LoginFlow {
   LocalAnswer back_to_login(const std::string& next) const;
   LocalAnswer without_attempt(LocalAnswer answer) const;
 
-  const Options options_;
+  Options options_;
   TokenTable& tokens_;
   LoginThrottle& throttle_;
   const TrustedProxies& proxies_;

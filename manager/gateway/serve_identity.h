@@ -1,6 +1,7 @@
 #pragma once
 #include <set>
 #include <string>
+#include <utility>
 
 #include "manager/gateway/audit_log.h"
 #include "manager/gateway/credentials.h"
@@ -33,6 +34,8 @@ class ServeIdentity final : public Identity {
                 const LoginCookies& cookies, TokenTable& tokens, LoginThrottle& throttle,
                 AuditLog& audit);
   Caller identify(const RequestHead& head, const ClientInfo& client) override;
+  /// From the next request on (SIGHUP).
+  void set_admins(std::set<std::string> admins) { options_.admins = std::move(admins); }
 
  private:
   Caller by_token(std::string_view text, const FieldList& fields, const ClientInfo& client);
@@ -40,7 +43,7 @@ class ServeIdentity final : public Identity {
   Caller by_cookie(const FieldList& fields);
   Caller known(Caller::By by, const std::string& user, const std::string& token_id) const;
 
-  const Options options_;
+  Options options_;
   const TrustedProxies& proxies_;
   const UserMap& user_map_;
   const LoginCookies& cookies_;

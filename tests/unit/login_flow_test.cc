@@ -283,6 +283,16 @@ TEST_F(SshLoginPageTest, TheFormAsksForNameAndCluster) {
   EXPECT_TRUE(shows(one, "type=\"hidden\" name=\"cluster\" value=\"main\"")) << one.body;
 }
 
+TEST_F(SshLoginPageTest, ClustersMayChangeWhileItRuns) {
+  LoginFlow::Options changed;
+  changed.auth = AuthMode::kToken;
+  changed.clusters = {"third", "fourth"};
+  login->set_options(changed);
+  const auto got = answer(page("/login"));
+  EXPECT_TRUE(shows(got, "<option>third</option>") && shows(got, "name=\"user\""))
+      << "the way of logging in stays";
+}
+
 TEST_F(SshLoginPageTest, TheClustersQuestionsLeadToALogin) {
   const auto begun = begin("alice%40example.org");
   EXPECT_EQ(begun.status, 303);

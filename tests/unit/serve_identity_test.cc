@@ -147,5 +147,18 @@ TEST_F(ServeIdentityTest, AdminsAreNamedByTheOperator) {
   EXPECT_FALSE(caller.admin);
 }
 
+TEST_F(ServeIdentityTest, AdminsMayChangeWhileItRuns) {
+  ServeIdentity identity({AuthMode::kHeader, "Remote-User", {"root"}}, proxies, user_map, cookies,
+                         tokens, throttle, audit);
+  const auto admin = [&](const char* name) {
+    RequestHead head;
+    head.fields.add("Remote-User", name);
+    return identity.identify(head, client).admin;
+  };
+  EXPECT_TRUE(admin("root") && !admin("bob"));
+  identity.set_admins({"bob"});
+  EXPECT_TRUE(!admin("root") && admin("bob"));
+}
+
 }  // namespace
 }  // namespace hpc
