@@ -8,6 +8,7 @@
 
 #include "common/http_head.h"
 #include "manager/session/discovery.h"
+#include "manager/slurm/job_fate.h"
 #include "manager/slurm/node_list.h"
 
 namespace hpc {
@@ -114,15 +115,8 @@ std::string stem(const std::string& file) {
 }  // namespace
 
 bool job_not_listed(const DiscoveryReport& report, const std::string& job) {
-  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
-  const std::size_t array_part = std::min(job.find('_'), job.size());
-  const std::string id = job.substr(0, array_part);
-  const std::string task = job.substr(std::min(array_part + 1, job.size()));
-  const bool is_id = !id.empty() && std::all_of(id.begin(), id.end(), is_digit) &&
-                     (array_part == job.size() || !task.empty()) &&
-                     std::all_of(task.begin(), task.end(), is_digit);
-  return is_id && report.slurm == SlurmAnswer::kAnswered && report.jobs.size() < kRunningJobsMax &&
-         find_job(report, job) == nullptr;
+  return is_slurm_job_id(job) && report.slurm == SlurmAnswer::kAnswered &&
+         report.jobs.size() < kRunningJobsMax && find_job(report, job) == nullptr;
 }
 
 Candidates choose_candidates(const DiscoveryReport& report, const std::optional<std::string>& job,
