@@ -1,6 +1,8 @@
 """The test site itself: two nodes, users, jobs, cables, and nothing left behind."""
 
+import json
 import pathlib
+import pwd
 import shutil
 import subprocess
 import sys
@@ -134,6 +136,30 @@ class TwoSitesTest(unittest.TestCase):
             record = self.sites.path(name).record(user)
             self.assertEqual((record["job_id"], record["slurm_node"]),
                              (jobs[user, name], self.sites.node_of(user)))
+
+    def test_doctor_finds_nothing_wrong_for_anybody_on_both(self):
+        sites = self.sites
+        sites.start_pages(5601, users=["alice"],
+                          command="/usr/bin/python3 -m http.server --bind 127.0.0.1 "
+                                  "--directory site {port}")
+        manager = pwd.getpwnam("daemon").pw_uid  # who must not be root; ssh wants a name for him
+        options = [*sites.clusters(), "--identity", sites.identity_pattern(manager),
+                   "--known-hosts", sites.known_hosts, "--ssh-config", "/dev/null",
+                   "--listen", "127.0.0.1:0", "--state", "/tmp/hpc-none/state.db",
+                   "--socket", "/tmp/hpc-none/socket"]
+        for name in ("red", "blue"):
+            for user in ("alice", "bob"):
+                done = subprocess.run(
+                    ["setpriv", "--reuid", str(manager), "--regid", str(manager), "--clear-groups",
+                     sites.site("red").directory / "bin/hpc-manager", "doctor", name, "--user",
+                     user, "--json", *options],
+                    stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60,
+                    env={"PATH": "/usr/bin:/bin", "HOME": "/nonexistent"})
+                steps = {step["step"]: step for step in json.loads(done.stdout)["steps"]}
+                self.assertEqual(done.returncode, 0, done.stdout)
+                self.assertIn(f"as {user}", steps["cluster"]["text"])
+                self.assertEqual(steps["hpc-proxy"]["state"], "ok" if user == "alice" else "note")
+                self.assertEqual({step["state"] for step in steps.values()} - {"note"}, {"ok"})
 
     def test_keys_for_a_manager_are_its_own(self):
         pattern = self.sites.identity_pattern(uid=65533)
