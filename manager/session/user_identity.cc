@@ -61,7 +61,7 @@ Status check_folders(const std::string& path) {
   const std::string whole(real.get());
   for (auto slash = whole.find('/'); slash != std::string::npos;
        slash = whole.find('/', slash + 1)) {
-    if (const auto folder = check_folder(slash == 0 ? "/" : whole.substr(0, slash)); !folder) {
+    if (auto folder = check_folder(slash == 0 ? "/" : whole.substr(0, slash)); !folder) {
       return folder;
     }
   }
@@ -73,7 +73,7 @@ Status check_folders(const std::string& path) {
 Status check_beside(const std::string& path) {
   struct stat info {};
   if (lstat(path.c_str(), &info) != 0) return {};
-  if (const auto link = check_link(path); !link) return link;
+  if (auto link = check_link(path); !link) return link;
   if (stat(path.c_str(), &info) != 0) return {};
   if (!S_ISREG(info.st_mode) || !ours_or_roots(info) || (info.st_mode & kWritableByOthers) != 0) {
     return unsafe(path + " can be written by other users; run: chmod 644 " + path);
@@ -104,7 +104,7 @@ Result<std::string> identity_path(const std::string& pattern, const std::string&
 }
 
 Status check_user_key(const std::string& path) {
-  if (const auto link = check_link(path); !link) return link;
+  if (auto link = check_link(path); !link) return link;
   struct stat info {};
   if (stat(path.c_str(), &info) != 0) {
     return fail(errno == ENOENT ? Errc::kNotFound : Errc::kConfig, "identity", system_reason(path));
@@ -120,8 +120,8 @@ Status check_user_key(const std::string& path) {
     return unsafe("the private key " + path +
                   " must be for its owner alone and is not used; run: chmod 600 " + path);
   }
-  if (const auto folders = check_folders(path); !folders) return folders;
-  if (const auto half = check_beside(path + ".pub"); !half) return half;
+  if (auto folders = check_folders(path); !folders) return folders;
+  if (auto half = check_beside(path + ".pub"); !half) return half;
   return check_beside(path + "-cert.pub");
 }
 
