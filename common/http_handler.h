@@ -88,6 +88,9 @@ struct ClientInfo {
   // Known to be 1 at adopt(): the connection never counts as unauthenticated, so that a burst of
   // the user's own does not meet the limit that is there for strangers.
   int peer_is_ours = -1;
+  // Of a listener that is there for one purpose: whom it is lent to, as the handler's own name for
+  // that. The engine does not look at it.
+  std::string lent_to;
 };
 
 /// The program's side of the engine: decides, once per request, what happens to it.

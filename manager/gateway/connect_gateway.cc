@@ -28,6 +28,11 @@ LocalAnswer stranger_answer(std::string_view advice, bool navigation) {
 
 }  // namespace
 
+bool is_between_programs(std::string_view target) {
+  const auto path = path_of(target);
+  return lies_under(path, "/.hpc-proxy") || lies_under(path, "/.hpc-manager");
+}
+
 bool may_wait_for_tunnel(const RequestHead& head) {
   return (head.method == "GET" || head.method == "HEAD" || head.method == "OPTIONS") &&
          head.framing.kind == BodyKind::kNone && !head.websocket_upgrade;
@@ -81,7 +86,7 @@ Decision ConnectGateway::route(const RequestHead& head, const ClientInfo& client
     }
     return start_page(tunnel_, port_);
   }
-  if (lies_under(path, "/.hpc-proxy") || lies_under(path, "/.hpc-manager")) {
+  if (is_between_programs(head.target)) {
     return error_answer(404, "there is nothing here; apps are under /port/N/, as in /port/5500/",
                         is_navigation(head));
   }

@@ -35,6 +35,9 @@ class ConnectGateway final : public HttpHandler {
   Log& log_;
 };
 
+/// Is this target for the talk between our two programs, so that no browser has a part in it?
+bool is_between_programs(std::string_view target);
+
 /// May this request be repeated without harm, so that it may wait for the tunnel (contract 2.3)?
 bool may_wait_for_tunnel(const RequestHead& head);
 

@@ -22,7 +22,7 @@ std::string trouble_of(const TunnelView& tunnel) {
 
 }  // namespace
 
-LocalAnswer start_page(const TunnelView& tunnel, std::uint16_t port) {
+LocalAnswer start_page(const TunnelView& tunnel, std::uint16_t port, std::string_view title) {
   std::string html;
   if (tunnel.ready()) {
     html += html_paragraph("Connected to " + where_to(tunnel) + ", hpc-proxy " +
@@ -39,7 +39,7 @@ LocalAnswer start_page(const TunnelView& tunnel, std::uint16_t port) {
       std::to_string(port) +
       "/port/5500/</code></a>; put the number of your app's port there. "
       "<a href=\"/status\">Status</a> as JSON.</p>\n";
-  return html_answer(200, "hpc-manager connect", html, !tunnel.ready());
+  return html_answer(200, title, html, !tunnel.ready());
 }
 
 LocalAnswer tunnel_down_answer(const TunnelView& tunnel, bool navigation) {

@@ -248,6 +248,7 @@ TEST_F(TlsStreamTest, WhatFollowsACloseNotifyIsIgnored) {
   handshake();
   deliver(client->send_close_notify());
   deliver("rubbish");
+  EXPECT_EQ(below->paused, 0U) << "it is not kept";
   below->deliver_end();
   settle(loop);
   EXPECT_EQ(server.received, "");
