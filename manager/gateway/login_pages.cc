@@ -40,16 +40,23 @@ std::string cancel_form(std::string_view next) {
   return login_form(next, hidden("cancel", "1"), "Begin again");
 }
 
-// Whoever asks with a program learns here how to.
-LocalAnswer with_challenge(LocalAnswer answer) {
+// A place is free again when somebody's attempt has ended, which takes a minute at most times.
+constexpr const char* kTooManyRetrySeconds = "60";
+
+/// What goes with the status: whoever asks with a program learns how to, and when to come again.
+LocalAnswer with_advice(LocalAnswer answer) {
   if (answer.status == 401) answer.fields.emplace_back("WWW-Authenticate", "Bearer");
+  if (answer.status == 429) answer.fields.emplace_back("Retry-After", kTooManyRetrySeconds);
+  if (answer.status == 503) {
+    answer.fields.emplace_back("Retry-After", std::to_string(kRetrySeconds));
+  }
   return answer;
 }
 
 }  // namespace
 
 LocalAnswer token_login_page(int status, std::string_view next, std::string_view message) {
-  return with_challenge(form_page_answer(
+  return with_advice(form_page_answer(
       status, "Sign in",
       message_box(message) +
           login_form(next,
@@ -63,7 +70,7 @@ LocalAnswer token_login_page(int status, std::string_view next, std::string_view
 LocalAnswer ssh_login_page(int status, const std::vector<std::string>& clusters,
                            std::string_view user, std::string_view cluster, std::string_view next,
                            std::string_view message) {
-  return with_challenge(form_page_answer(
+  return with_advice(form_page_answer(
       status, "Sign in",
       message_box(message) +
           login_form(next,
@@ -101,7 +108,7 @@ LocalAnswer ssh_waiting_page(const SshSignIn::View& view, std::string_view next)
 }
 
 LocalAnswer proxy_login_page(int status) {
-  return with_challenge(form_page_answer(
+  return with_advice(form_page_answer(
       status, "Not signed in",
       html_paragraph("This service learns from the web server in front of it who you are, and "
                      "that server has named nobody. Open this page by its public address, and "

@@ -146,6 +146,7 @@ TEST_F(TokenLoginTest, ALoginThatCannotBeStoredIsNone) {
   EXPECT_EQ(got.status, 503);
   EXPECT_EQ(value_of(got, "Set-Cookie"), "");
   EXPECT_TRUE(shows(got, "the disk is full"));
+  EXPECT_EQ(value_of(got, "Retry-After"), "2");
 }
 
 TEST_F(TokenLoginTest, ThePageIsOursAlone) {
@@ -384,6 +385,7 @@ TEST_F(SshLoginPageTest, WhatCannotBeginSaysWhy) {
   const auto many = begin("alice");
   EXPECT_EQ(many.status, 429);
   EXPECT_TRUE(shows(many, "Try again in a minute"));
+  EXPECT_EQ(values_of(many, "Retry-After"), std::vector<std::string>{"60"});
 }
 
 TEST_F(SshLoginPageTest, OneAddressTakesOnlySomeOfThePlaces) {
