@@ -20,6 +20,11 @@ class Log {
   using Fields = std::initializer_list<std::pair<std::string_view, std::string_view>>;
 
   Log(LogLevel level, LogFormat format, Sink sink = {});
+  /// From now on.
+  void set(LogLevel level, LogFormat format) {
+    level_ = level;
+    format_ = format;
+  }
   bool enabled(LogLevel level) const { return level <= level_; }
   void write(LogLevel level, std::string_view message, Fields fields = {});
   void error(std::string_view m, Fields f = {}) { write(LogLevel::kError, m, f); }

@@ -15,6 +15,7 @@
 #include "manager/doctor_command.h"
 #include "manager/operator_verbs.h"
 #include "manager/options.h"
+#include "manager/serve_command.h"
 #include "manager/ssh/terminal_prompter.h"
 
 namespace {
@@ -53,6 +54,9 @@ int main(int argc, char** argv) {
     std::fputs(print->text.c_str(), stdout);
     std::fputs(print->problems.c_str(), stderr);
     return print->code;
+  }
+  if (const auto* serve = std::get_if<hpc::ServeOptions>(&*command)) {
+    return hpc::ServeCommand(*serve).run();
   }
   hpc::TerminalPrompter prompter;
   if (const auto* doctor = std::get_if<hpc::DoctorOptions>(&*command)) {

@@ -7,6 +7,7 @@
 
 #include "manager/config_check.h"
 #include "manager/doctor_command.h"
+#include "manager/serve_parser.h"
 
 namespace hpc {
 
@@ -188,6 +189,12 @@ Status parse_ssh_destination(const std::string& text, SshTarget& target) {
 }
 
 Result<CommandLine> parse_command_line(const std::vector<std::string>& arguments) {
+  if (!arguments.empty() && arguments.front() == "serve") {
+    auto serve = parse_serve_command_line({arguments.begin() + 1, arguments.end()},
+                                          environment_of_process());
+    if (!serve) return tl::unexpected(serve.error());
+    return std::visit([](auto& one) { return CommandLine(std::move(one)); }, *serve);
+  }
   if (!arguments.empty() && arguments.front() == "config") {
     return config_check({arguments.begin() + 1, arguments.end()}, environment_of_process());
   }
@@ -201,6 +208,7 @@ Result<CommandLine> parse_command_line(const std::vector<std::string>& arguments
   RawConnect raw;
   auto* connect = add_connect(app, raw);
   // Named for --help only; their arguments are read elsewhere.
+  app.add_subcommand("serve", "Many users' sessions behind one address, each his own");
   app.add_subcommand("config", "check: what the configuration of serve means, what is wrong in it");
   app.add_subcommand("doctor", "Look at everything between this machine and a cluster's hpc-proxy");
   app.add_subcommand("sessions", "list, show, start, stop ... the sessions of the running serve");

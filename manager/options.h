@@ -8,6 +8,7 @@
 #include "common/log.h"
 #include "common/result.h"
 #include "manager/doctor_options.h"
+#include "manager/serve_options.h"
 #include "manager/ssh/ssh_connector.h"
 
 namespace hpc {
@@ -38,7 +39,7 @@ struct PrintText {
   int code = 0;               // exit code
 };
 
-using CommandLine = std::variant<ConnectOptions, DoctorOptions, PrintText>;
+using CommandLine = std::variant<ConnectOptions, ServeOptions, DoctorOptions, PrintText>;
 
 /// Flag, else environment, else default. kUsage with a message that names the flag and says what
 /// it takes.

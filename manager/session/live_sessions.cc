@@ -34,9 +34,10 @@ LiveSessions::LiveSessions(const LiveSession::Parts& parts, Store& store, EventL
 
 LiveSessions::~LiveSessions() { *alive_ = false; }
 
-void LiveSessions::set_limits(std::size_t sessions_max, std::size_t sessions_per_user_max) {
-  options_.sessions_max = sessions_max;
-  options_.sessions_per_user_max = sessions_per_user_max;
+void LiveSessions::reconfigure(const Options& options) {
+  options_.clusters = options.clusters;
+  options_.sessions_max = options.sessions_max;
+  options_.sessions_per_user_max = options.sessions_per_user_max;
 }
 
 // ------------------------------------------------------------------------------------- a restart

@@ -52,8 +52,8 @@ class LiveSessions final : public Sessions, private LiveSession::Owner {
   void restore(const StoreContents& contents);
   /// Live ones go on from where they were.
   void start();
-  /// After a reload; those that are over a new limit stay.
-  void set_limits(std::size_t sessions_max, std::size_t sessions_per_user_max);
+  /// After a reload; those that are over a new limit stay. `base_url` keeps its value.
+  void reconfigure(const Options& options);
 
   void create(const NewSession& wanted, Done done) override;
   void end(const std::string& id, Done done) override;

@@ -249,8 +249,11 @@ TEST_F(LiveSessionsTest, LimitsAtTheBoundAndOnePast) {
   EXPECT_TRUE(create("bob"));
   EXPECT_EQ(code(create("carol")), Errc::kUnavailable);
   EXPECT_EQ(code(create({"bob", "nowhere", "x", std::nullopt, std::nullopt, ""})), Errc::kNotFound);
-  sessions->set_limits(4, 2);
+  options.sessions_max = 4;
+  options.clusters = {{"main", "login01"}};
+  sessions->reconfigure(options);
   EXPECT_TRUE(create("carol"));
+  EXPECT_EQ(code(create({"dave", "gpu", "x", std::nullopt, std::nullopt, ""})), Errc::kNotFound);
 }
 
 TEST_F(LiveSessionsTest, EndingOneLeavesTheOthersAlone) {

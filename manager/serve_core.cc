@@ -1,0 +1,191 @@
+#include "manager/serve_core.h"
+
+#include <sodium.h>
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "manager/session/browser_prompter.h"
+#include "manager/session/cluster_sign_in.h"
+#include "manager/wall_clock.h"
+
+namespace hpc {
+
+namespace {
+
+UserIdentities identities_of(const ServeOptions& options) {
+  UserIdentities::Options out;
+  for (const auto& cluster : options.clusters) {
+    out.clusters.push_back({cluster.name, cluster.target});
+  }
+  out.identity = options.identity;
+  out.known_hosts = options.known_hosts;
+  out.ssh_config = options.ssh_config;
+  out.sign_in = options.auth == AuthMode::kSsh;
+  return UserIdentities(std::move(out));
+}
+
+std::vector<NamedPortRange> ranges_of(const ServeOptions& options) {
+  auto ranges = options.port_ranges;
+  if (options.local_ports) {
+    ranges.push_back(*options.local_ports);
+    ranges.back().name = LiveSessions::kLocalRange;
+  }
+  return ranges;
+}
+
+LiveSessions::Options session_options_of(const ServeOptions& options) {
+  LiveSessions::Options out;
+  out.base_url = options.browser_url().text();
+  for (const auto& cluster : options.clusters) {
+    out.clusters.push_back({cluster.name, cluster.target.host});
+  }
+  out.sessions_max = options.max_sessions;
+  out.sessions_per_user_max = options.max_sessions_per_user;
+  return out;
+}
+
+}  // namespace
+
+ServeCore::ServeCore(Loop& loop, const ServeOptions& options, Log& log)
+    : loop_(loop),
+      options_(options),
+      log_(log),
+      audit_(log),
+      scheduler_(make_loop_scheduler(loop)),
+      cookies_(options.browser_url(), options.listen.port),
+      throttle_(loop),
+      launcher_(*scheduler_),
+      housekeeping_(scheduler_->make_alarm([this] { housekeeping(); })) {}
+
+ServeCore::~ServeCore() = default;
+
+Result<std::unique_ptr<ServeCore>> ServeCore::make(Loop& loop, const ServeOptions& options,
+                                                   Log& log, PortBinder& ports,
+                                                   LiveSessions::CutTraffic cut_traffic) {
+  std::unique_ptr<ServeCore> core(new ServeCore(loop, options, log));
+  if (auto built = core->build(ports, std::move(cut_traffic)); !built) {
+    return tl::unexpected(built.error());
+  }
+  return core;
+}
+
+Status ServeCore::build(PortBinder& ports, LiveSessions::CutTraffic cut_traffic) {
+  if (auto built = build_identity(); !built) return built;
+  if (auto built = build_ports(ports); !built) return built;
+  SqliteStore::Options store_options;
+  store_options.path = options_.state;
+  store_options.now = unix_now_ms;
+  auto store = SqliteStore::open(loop_, store_options);
+  if (!store) return tl::unexpected(store.error());
+  store_ = std::move(*store);
+  auto contents = store_->load();
+  if (!contents) return tl::unexpected(contents.error());
+  events_ = std::make_unique<EventLog>(*scheduler_, contents->last_event_number + 1);
+  tokens_ = std::make_unique<TokenTable>(*store_, unix_now_ms);
+  tokens_->restore(contents->tokens);
+  build_logins();
+  sessions_ = std::make_unique<LiveSessions>(
+      LiveSession::Parts{loop_, *scheduler_, *logins_, launcher_, randombytes_uniform, unix_now_ms,
+                         log_},
+      *store_, *events_, ports_.get(), session_options_of(options_), std::move(cut_traffic));
+  sessions_->restore(*contents);
+  build_gateway();
+  return {};
+}
+
+Status ServeCore::build_identity() {
+  auto proxies = TrustedProxies::parse(options_.trusted_proxies);
+  if (!proxies) return tl::unexpected(proxies.error());
+  auto user_map = UserMap::parse(options_.user_map);
+  if (!user_map) return tl::unexpected(user_map.error());
+  proxies_ = std::move(*proxies);
+  user_map_ = std::move(*user_map);
+  return {};
+}
+
+Status ServeCore::build_ports(PortBinder& ports) {
+  auto ranges = ranges_of(options_);
+  if (ranges.empty()) return {};
+  auto pool = PortPool::make(std::move(ranges), ports);
+  if (!pool) return tl::unexpected(pool.error());
+  ports_ = std::move(*pool);
+  log_.info("port ranges", {{"sessions at most", std::to_string(ports_->max_sessions())}});
+  return {};
+}
+
+void ServeCore::build_logins() {
+  SshConnectorOptions ssh;
+  ssh.notice = [this](const std::string& text) { log_.warning(text); };
+  connector_ = make_ssh_connector(loop_, std::move(ssh));
+  identities_ = std::make_unique<UserIdentities>(identities_of(options_));
+  SshLogins::Options logins;
+  logins.target = [this](const std::string& user, const std::string& cluster) {
+    return identities_->target_of(user, cluster);
+  };
+  logins.adopts = options_.auth == AuthMode::kSsh;
+  logins_ = std::make_unique<SshLogins>(*scheduler_, *connector_, nobody_, randombytes_uniform,
+                                        std::move(logins));
+  if (options_.auth != AuthMode::kSsh) return;
+  SshConnectorOptions sign_in;
+  sign_in.notice = [this](const std::string& text) { log_.warning(text); };
+  sign_in.connects_per_host_max = kSignInsMax;
+  sign_in_connector_ = make_ssh_connector(loop_, std::move(sign_in));
+  sign_in_ = std::make_unique<ClusterSignIn>(
+      *scheduler_, *sign_in_connector_, *logins_, browser_prompters(loop_, kSignInQuestionMs),
+      [this](const std::string& user, const std::string& cluster) {
+        return identities_->sign_in_target(user, cluster);
+      });
+}
+
+void ServeCore::build_gateway() {
+  api_ = std::make_unique<ApiHandler>(*sessions_, *events_, *tokens_, *scheduler_, unix_now_ms,
+                                      &audit_);
+  operators_ = std::make_unique<OperatorGateway>(
+      *api_, [this] { return ready(); }, [this] { return metrics_ ? metrics_() : std::string(); });
+  build_browser_side();
+}
+
+void ServeCore::build_browser_side() {
+  ServeIdentity::Options identity;
+  identity.auth = options_.auth;
+  identity.auth_header = options_.auth_header;
+  identity.admins = std::set<std::string>(options_.admins.begin(), options_.admins.end());
+  identity_ = std::make_unique<ServeIdentity>(std::move(identity), proxies_, user_map_, cookies_,
+                                              *tokens_, throttle_, audit_);
+  LoginFlow::Options login;
+  login.auth = options_.auth;
+  login.login_ms = options_.login_ms;
+  for (const auto& cluster : options_.clusters) login.clusters.push_back(cluster.name);
+  login_flow_ =
+      std::make_unique<LoginFlow>(std::move(login), *tokens_, throttle_, proxies_, user_map_,
+                                  cookies_, audit_, unix_now_ms, sign_in_.get());
+  gateway_ = std::make_unique<ServeGateway>(
+      ServeGateway::options_of(options_, options_.listen.port), *identity_, *sessions_, *api_,
+      *login_flow_, proxies_, audit_, log_, [this] { return ready(); });
+}
+
+Status ServeCore::apply(const ServeOptions& options) {
+  const ServeOptions before = std::exchange(options_, options);
+  if (auto built = build_identity(); !built) {
+    options_ = before;
+    return built;
+  }
+  *identities_ = identities_of(options_);
+  sessions_->reconfigure(session_options_of(options_));
+  build_browser_side();
+  return {};
+}
+
+void ServeCore::start() {
+  sessions_->start();
+  housekeeping_->start(kHousekeepingMs);
+}
+
+void ServeCore::housekeeping() {
+  events_->expire();
+  housekeeping_->start(kHousekeepingMs);
+}
+
+}  // namespace hpc
