@@ -6,9 +6,11 @@
 namespace hpc {
 
 void SshSessionFree::operator()(ssh_session session) const noexcept {
-  const int fd = ssh_get_fd(session);
   ssh_set_blocking(session, 0);
   ssh_disconnect(session);
+  // Only now: the goodbye may find the peer dead, and libssh then closes the descriptor itself. A
+  // second close would hit whatever another thread has just opened under the same number.
+  const int fd = ssh_get_fd(session);
   ssh_free(session);
   if (fd >= 0) ::close(fd);
 }
