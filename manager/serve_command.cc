@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "common/exit_code.h"
+#include "manager/serve_check.h"
 #include "manager/serve_parser.h"
 #include "manager/serve_reload.h"
 #include "manager/serve_settings.h"
@@ -41,6 +42,7 @@ Status ServeCommand::build() {
                 "root's rights\nstart it as a user of its own, for example: sudo -u hpc-manager "
                 "hpc-manager serve ...");
   }
+  if (auto made = make_serve_directories(options_); !made) return made;
   listeners_ = std::make_unique<ServeListeners>(loop_, log_);
   if (auto opened = listeners_->open(options_); !opened) return opened;
   port_asked_for_ = std::exchange(options_.listen.port, listeners_->port());

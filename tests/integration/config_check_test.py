@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -41,6 +42,27 @@ class ConfigCheckTest(unittest.TestCase):
                          "hpc-manager: HPC_MANAGER_MAX_SESSIONS: '0' is no whole number from 1 to "
                          "10000")
         self.assertIn("max-sessions", done.stdout)
+
+    def test_serve_starts_in_a_home_without_anything_in_it(self):
+        home = self.directory / "home"
+        home.mkdir()
+        self.directory.chmod(0o755)
+        program, user = self.program, {}
+        if os.getuid() == 0:  # as whom it refuses to run
+            shutil.chown(home, "daemon", "daemon")
+            program = shutil.copy(program, self.directory)
+            user = {"user": "daemon", "group": "daemon", "extra_groups": []}
+        with subprocess.Popen([program, "serve", "--listen", "127.0.0.1:0", "--cluster",
+                               "main=alice@127.0.0.1:1"], stdin=subprocess.DEVNULL, text=True,
+                              stderr=subprocess.PIPE, stdout=subprocess.DEVNULL,
+                              env={"HOME": str(home)}, **user) as serve:
+            said = [serve.stderr.readline()]
+            serve.terminate()
+            said += serve.stderr.readlines()
+        self.assertEqual(serve.returncode, 0, said)
+        state = home / ".local/state/hpc-manager"
+        self.assertTrue((state / "state.db").is_file())
+        self.assertEqual(state.stat().st_mode & 0o777, 0o700)
 
     def test_wrong_use_is_exit_two(self):
         done = self.check("--nonsense")
