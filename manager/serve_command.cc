@@ -19,7 +19,13 @@ namespace hpc {
 ServeCommand::ServeCommand(ServeOptions options)
     : options_(std::move(options)),
       log_(options_.verbose ? LogLevel::kDebug : LogLevel::kInfo, options_.log_format),
-      console_(options_.log_format, log_) {}
+      console_(options_.log_format, log_),
+      local_ports_(loop_,
+                   [this](auto stream, ClientInfo client) {
+                     listeners_->adopt_lent(std::move(stream), std::move(client));
+                   }),
+      notifier_(ServiceNotifier::from_environment()),
+      watchdog_(loop_, [this] { feed_watchdog(); }) {}
 
 ServeCommand::~ServeCommand() = default;
 
@@ -46,13 +52,15 @@ Status ServeCommand::build() {
   listeners_ = std::make_unique<ServeListeners>(loop_, log_);
   if (auto opened = listeners_->open(options_); !opened) return opened;
   port_asked_for_ = std::exchange(options_.listen.port, listeners_->port());
-  auto core = ServeCore::make(loop_, options_, log_, no_ports_,
+  auto core = ServeCore::make(loop_, options_, log_, local_ports_,
                               [this](const std::string& session, const Error& why) {
                                 listeners_->cut_traffic_of(session, why);
                               });
   if (!core) return tl::unexpected(core.error());
   core_ = std::move(*core);
-  listeners_->attach(options_, {core_->gateway(), core_->operators()});
+  listeners_->attach(options_,
+                     {core_->gateway(), core_->operators(), core_->metrics(), core_->lent_ports()});
+  core_->set_traffic([this] { return listeners_->traffic(); });
   return {};
 }
 
@@ -63,14 +71,35 @@ void ServeCommand::watch_signals() {
   signals_.push_back(std::make_unique<SignalWatch>(loop_, SIGHUP, [this] { reload(); }));
 }
 
+std::string ServeCommand::status() const {
+  return std::to_string(core_->sessions().list(std::nullopt).size()) + " sessions";
+}
+
+void ServeCommand::feed_watchdog() {
+  notifier_.watchdog();
+  if (const auto period = notifier_.watchdog_period_ms()) watchdog_.start(*period);
+}
+
 void ServeCommand::announce() {
-  const auto live = core_->sessions().list(std::nullopt).size();
-  console_.say("serving; " + std::to_string(live) + " sessions of before");
+  console_.say("serving; " + status() + " go on");
+  if (options_.auth == AuthMode::kSsh) {
+    log_.warning(
+        "apps share their origin with the login: a hostile app of a user can act as that user; "
+        "the documentation says what that means, under \"What path mode cannot protect\"");
+  }
+  notifier_.ready(status());
+  feed_watchdog();
   std::printf("%s/\n", options_.browser_url().text().c_str());
   std::fflush(stdout);
 }
 
 void ServeCommand::reload() {
+  notifier_.reloading();
+  read_again();
+  notifier_.ready(status());
+}
+
+void ServeCommand::read_again() {
   auto told = read_serve_options_again(options_, environment_of_process());
   if (!told) {
     return log_.error("reload: everything stays as it was", {{"cause", told.error().detail}});
@@ -97,6 +126,7 @@ void ServeCommand::reload() {
 void ServeCommand::on_end_signal() {
   if (ending_) return loop_.stop();
   ending_ = true;
+  notifier_.stopping();
   console_.say("ending; jobs and their sessions go on, and a new start finds them");
   listeners_->drain(options_.drain_ms, [this] { loop_.stop(); });
 }

@@ -35,6 +35,10 @@ std::vector<NamedPortRange> ranges_of(const ServeOptions& options) {
   return ranges;
 }
 
+std::set<std::string> admins_of(const ServeOptions& options) {
+  return {options.admins.begin(), options.admins.end()};
+}
+
 LiveSessions::Options session_options_of(const ServeOptions& options) {
   LiveSessions::Options out;
   out.base_url = options.browser_url().text();
@@ -57,7 +61,9 @@ ServeCore::ServeCore(Loop& loop, const ServeOptions& options, Log& log)
       cookies_(options.browser_url(), options.listen.port),
       throttle_(loop),
       launcher_(*scheduler_),
-      housekeeping_(scheduler_->make_alarm([this] { housekeeping(); })) {}
+      housekeeping_(scheduler_->make_alarm([this] { housekeeping(); })),
+      lag_(loop),
+      started_at_(unix_now_ms()) {}
 
 ServeCore::~ServeCore() = default;
 
@@ -91,7 +97,7 @@ Status ServeCore::build(PortBinder& ports, LiveSessions::CutTraffic cut_traffic)
                          log_},
       *store_, *events_, ports_.get(), session_options_of(options_), std::move(cut_traffic));
   sessions_->restore(*contents);
-  build_gateway();
+  build_handlers();
   return {};
 }
 
@@ -139,28 +145,43 @@ void ServeCore::build_logins() {
       });
 }
 
-void ServeCore::build_gateway() {
+void ServeCore::build_handlers() {
   api_ = std::make_unique<ApiHandler>(*sessions_, *events_, *tokens_, *scheduler_, unix_now_ms,
                                       &audit_);
   operators_ = std::make_unique<OperatorGateway>(
-      *api_, [this] { return ready(); }, [this] { return metrics_ ? metrics_() : std::string(); });
+      *api_, [this] { return ready(); }, [this] { return manager_metrics_answer(look()); });
+  metrics_handler_ = std::make_unique<MetricsHandler>([this] { return look(); });
+  LocalPortGateway::Options lent;
+  lent.url = options_.browser_url();
+  lent.root_fallback = options_.root_fallback;
+  lent.auth_header = options_.auth_header;
+  lent_ports_ =
+      std::make_unique<LocalPortGateway>(std::move(lent), front_, *sessions_, audit_, log_);
   build_browser_side();
+}
+
+LoginFlow::Options ServeCore::login_options() const {
+  LoginFlow::Options out;
+  out.auth = options_.auth;
+  out.login_ms = options_.login_ms;
+  for (const auto& cluster : options_.clusters) out.clusters.push_back(cluster.name);
+  return out;
 }
 
 void ServeCore::build_browser_side() {
   ServeIdentity::Options identity;
   identity.auth = options_.auth;
   identity.auth_header = options_.auth_header;
-  identity.admins = std::set<std::string>(options_.admins.begin(), options_.admins.end());
+  identity.admins = admins_of(options_);
   identity_ = std::make_unique<ServeIdentity>(std::move(identity), proxies_, user_map_, cookies_,
                                               *tokens_, throttle_, audit_);
-  LoginFlow::Options login;
-  login.auth = options_.auth;
-  login.login_ms = options_.login_ms;
-  for (const auto& cluster : options_.clusters) login.clusters.push_back(cluster.name);
   login_flow_ =
-      std::make_unique<LoginFlow>(std::move(login), *tokens_, throttle_, proxies_, user_map_,
+      std::make_unique<LoginFlow>(login_options(), *tokens_, throttle_, proxies_, user_map_,
                                   cookies_, audit_, unix_now_ms, sign_in_.get());
+  build_gateway();
+}
+
+void ServeCore::build_gateway() {
   gateway_ = std::make_unique<ServeGateway>(
       ServeGateway::options_of(options_, options_.listen.port), *identity_, *sessions_, *api_,
       *login_flow_, proxies_, audit_, log_, [this] { return ready(); });
@@ -174,13 +195,34 @@ Status ServeCore::apply(const ServeOptions& options) {
   }
   *identities_ = identities_of(options_);
   sessions_->reconfigure(session_options_of(options_));
-  build_browser_side();
+  identity_->set_admins(admins_of(options_));
+  login_flow_->set_options(login_options());
+  build_gateway();
   return {};
 }
 
 void ServeCore::start() {
   sessions_->start();
   housekeeping_->start(kHousekeepingMs);
+}
+
+ManagerMetrics ServeCore::look() {
+  ManagerMetrics out;
+  out.version = HPC_VERSION;
+  out.started_unix_ms = started_at_;
+  out.now_unix_ms = unix_now_ms();
+  out.sessions = sessions_->count_by_state();
+  out.logins = logins_->count_by_state();
+  out.tunnels_ready = out.sessions[SessionState::kRunning];
+  out.tunnels_down = out.sessions[SessionState::kReconnecting];
+  if (traffic_) out.traffic = traffic_();
+  out.lag = lag_.take();
+  out.store_healthy = store_->healthy().has_value();
+  out.event_subscribers = events_->subscriber_count();
+  out.event_ring_bytes = events_->bytes();
+  if (ports_) out.ports = ports_->stats();
+  out.logins_failed = audit_.failures();
+  return out;
 }
 
 void ServeCore::housekeeping() {

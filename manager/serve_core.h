@@ -3,13 +3,16 @@
 #include <memory>
 #include <string>
 
+#include "common/event_loop_lag.h"
 #include "common/log.h"
 #include "common/loop.h"
 #include "manager/gateway/api_handler.h"
 #include "manager/gateway/audit_log.h"
 #include "manager/gateway/credentials.h"
+#include "manager/gateway/local_port_gateway.h"
 #include "manager/gateway/login_flow.h"
 #include "manager/gateway/login_throttle.h"
+#include "manager/gateway/metrics_page.h"
 #include "manager/gateway/operator_gateway.h"
 #include "manager/gateway/serve_gateway.h"
 #include "manager/gateway/serve_identity.h"
@@ -54,12 +57,14 @@ class ServeCore {
   HttpHandler& gateway() { return front_; }
   Identity& identity() { return front_; }
   HttpHandler& operators() { return *operators_; }
+  HttpHandler& metrics() { return *metrics_handler_; }
+  HttpHandler& lent_ports() { return *lent_ports_; }
   LiveSessions& sessions() { return *sessions_; }
   EventLog& events() { return *events_; }
   const SshLogins& logins() const { return *logins_; }
   Status ready() const { return store_->healthy(); }
-  /// What the operators' socket and the metrics listener show.
-  void set_metrics(std::function<std::string()> text) { metrics_ = std::move(text); }
+  /// What /metrics shows of the servers in front.
+  void set_traffic(std::function<HttpServerStats()> traffic) { traffic_ = std::move(traffic); }
   /// After a reload: what may change while it runs (serve_reload.h). kConfig: nothing has changed.
   Status apply(const ServeOptions& options);
 
@@ -87,8 +92,11 @@ class ServeCore {
   Status build_ports(PortBinder& ports);
   Status build_identity();
   void build_logins();
-  void build_gateway();
+  void build_handlers();
   void build_browser_side();
+  void build_gateway();
+  LoginFlow::Options login_options() const;
+  ManagerMetrics look();
   void housekeeping();
 
   Loop& loop_;
@@ -113,13 +121,17 @@ class ServeCore {
   std::unique_ptr<PortPool> ports_;
   std::unique_ptr<TokenTable> tokens_;
   std::unique_ptr<LiveSessions> sessions_;
-  std::unique_ptr<Identity> identity_;
+  std::unique_ptr<ServeIdentity> identity_;
   std::unique_ptr<LoginFlow> login_flow_;
   std::unique_ptr<ApiHandler> api_;
   std::unique_ptr<ServeGateway> gateway_;
   std::unique_ptr<OperatorGateway> operators_;
-  std::function<std::string()> metrics_;
+  std::unique_ptr<MetricsHandler> metrics_handler_;
+  std::unique_ptr<LocalPortGateway> lent_ports_;
+  std::function<HttpServerStats()> traffic_;
   std::unique_ptr<Alarm> housekeeping_;
+  EventLoopLag lag_;
+  std::int64_t started_at_;
 };
 
 }  // namespace hpc

@@ -18,8 +18,10 @@ namespace hpc {
 
 // Operators and their scripts; each call is short.
 constexpr std::size_t kOperatorConnectionsMax = 64;
+// A few scrapers, which need no login.
+constexpr std::size_t kMetricsConnectionsMax = 16;
 
-/// The sockets of `serve` and the servers behind them: browsers, operators.
+/// The sockets of `serve` and the servers behind them: browsers, operators, metrics, lent ports.
 ///
 /// First open(), which finds out the port; then attach(), once there is something behind them.
 /// Nothing is accepted before the loop runs. Loop and log must outlive it; the handlers must
@@ -30,6 +32,8 @@ class ServeListeners {
   struct Handlers {
     HttpHandler& browsers;
     HttpHandler& operators;
+    HttpHandler& metrics;
+    HttpHandler& lent_ports;
   };
 
   ServeListeners(Loop& loop, Log& log) : loop_(loop), log_(log) {}
@@ -39,6 +43,10 @@ class ServeListeners {
   /// Binds what `options` name. kSystem and kConfig with what to do.
   Status open(const ServeOptions& options);
   std::uint16_t port() const { return listener_->port(); }
+  /// A connection to a port that is lent to a session.
+  void adopt_lent(std::unique_ptr<Stream> stream, ClientInfo client) {
+    lent_->adopt(std::move(stream), std::move(client));
+  }
   void attach(const ServeOptions& options, const Handlers& handlers);
   /// Reads the certificate again, or another one; open connections go on. Nothing where there is
   /// no TLS. On failure, which is logged, the old one stays.
@@ -48,9 +56,11 @@ class ServeListeners {
   void cut_traffic_of(const std::string& session, const Error& why);
   /// Accepts nothing more and finishes what runs; `done` once, within `limit_ms`.
   void drain(std::uint64_t limit_ms, std::function<void()> done);
-  HttpServerStats browser_stats() const { return browsers_->stats(); }
+  /// Of browsers and lent ports together.
+  HttpServerStats traffic() const;
 
  private:
+  HttpServerOptions browser_options(std::size_t connections_max);
   Status load_tls(const ServeOptions& options);
   void accept(std::unique_ptr<TcpStream> stream);
   void check_drained();
@@ -61,9 +71,12 @@ class ServeListeners {
   std::pair<std::string, std::string> tls_files_;
   std::unique_ptr<PeerOwner> peer_owner_;  // nullptr where the kernel does not tell
   std::unique_ptr<TcpListener> listener_;
+  std::unique_ptr<TcpListener> metrics_listener_;
   std::unique_ptr<OperatorSocket> operator_socket_;
   std::unique_ptr<HttpServer> browsers_;
   std::unique_ptr<HttpServer> operators_;
+  std::unique_ptr<HttpServer> metrics_;  // nullptr: no --metrics-listen
+  std::unique_ptr<HttpServer> lent_;
   std::size_t draining_ = 0;
   std::function<void()> drained_;
 };

@@ -44,6 +44,7 @@ void AuditLog::login(std::string_view user, std::string_view how, std::string_vi
 
 void AuditLog::login_failed(std::string_view user, std::string_view how, std::string_view address,
                             std::string_view why) {
+  ++failures_;
   log_.warning("audit: login failed",
                {{"user", user}, {"how", how}, {"address", address}, {"why", why}});
 }
@@ -54,6 +55,7 @@ void AuditLog::logout(std::string_view user, std::string_view address) {
 
 void AuditLog::not_identified(std::string_view how, std::string_view address,
                               std::string_view why) {
+  ++failures_;
   log_.warning("audit: not identified", {{"how", how}, {"address", address}, {"why", why}});
 }
 

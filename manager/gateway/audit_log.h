@@ -1,4 +1,5 @@
 #pragma once
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -32,7 +33,11 @@ class AuditLog {
   void token(std::string_view what, std::string_view user, std::string_view id,
              std::string_view who);
 
+  /// Logins and tokens that were not good, since the start.
+  std::uint64_t failures() const { return failures_; }
+
  private:
+  std::uint64_t failures_ = 0;
   Log& log_;
 };
 

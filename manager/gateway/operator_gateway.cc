@@ -1,6 +1,7 @@
 #include "manager/gateway/operator_gateway.h"
 
-#include <utility>
+#include <string>
+#include <string_view>
 
 #include "common/answers.h"
 
@@ -25,9 +26,7 @@ Decision OperatorGateway::on_request(const RequestHead& head, ClientInfo& client
   const bool reads = head.method == "GET" || head.method == "HEAD";
   if (reads && path == "/healthz") return json_answer(200, R"({"status":"ok"})");
   if (reads && path == "/readyz") return ready_answer(ready_());
-  if (reads && path == "/metrics") {
-    return LocalAnswer{200, {{"Content-Type", "text/plain; version=0.0.4"}}, metrics_()};
-  }
+  if (reads && path == "/metrics") return metrics_();
   return problem_answer(404, "there is nothing here; the API is under /api/v1/");
 }
 

@@ -1,6 +1,6 @@
 #pragma once
 #include <functional>
-#include <string>
+#include <utility>
 
 #include "common/http_handler.h"
 #include "manager/gateway/api.h"
@@ -13,9 +13,9 @@ namespace hpc {
 class OperatorGateway final : public HttpHandler {
  public:
   using Ready = std::function<Status()>;
-  using MetricsText = std::function<std::string()>;
+  using Metrics = std::function<LocalAnswer()>;
   /// `api` must outlive it.
-  OperatorGateway(Api& api, Ready ready, MetricsText metrics)
+  OperatorGateway(Api& api, Ready ready, Metrics metrics)
       : api_(api), ready_(std::move(ready)), metrics_(std::move(metrics)) {}
   Decision on_request(const RequestHead& head, ClientInfo& client) override;
   LocalAnswer on_refusal(int status, std::string_view detail) override;
@@ -23,7 +23,7 @@ class OperatorGateway final : public HttpHandler {
  private:
   Api& api_;
   Ready ready_;
-  MetricsText metrics_;
+  Metrics metrics_;
 };
 
 /// GET /readyz: 200, or 503 with the reason.

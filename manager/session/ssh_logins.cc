@@ -39,4 +39,10 @@ const ClusterLogin* SshLogins::find(const std::string& user, const std::string& 
   return found == logins_.end() ? nullptr : found->second.get();
 }
 
+std::map<ClusterLogin::State, std::size_t> SshLogins::count_by_state() const {
+  std::map<ClusterLogin::State, std::size_t> out;
+  for (const auto& [key, login] : logins_) ++out[login->state()];
+  return out;
+}
+
 }  // namespace hpc

@@ -41,6 +41,9 @@ class SshLogins final : public ClusterLogins {
   Result<ClusterLogin*> login(const std::string& user, const std::string& cluster) override;
   const ClusterLogin* find(const std::string& user, const std::string& cluster) const override;
 
+  /// How many are in which state.
+  std::map<ClusterLogin::State, std::size_t> count_by_state() const;
+
  private:
   using Key = std::pair<std::string, std::string>;
 

@@ -1,16 +1,18 @@
 """`hpc-manager serve` over a real sshd and a real hpc-proxy, for one user: from the token to the
 app and back, ends, restarts and losses. Several users and clusters are in tests/cluster."""
 
+import http.client
 import json
 import pathlib
 import signal
+import socket
 import subprocess
 import sys
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
 import harness  # noqa: E402
-from connect_site import App, LoginHost, kill_tree  # noqa: E402
+from connect_site import App, LoginHost, free_port, kill_tree  # noqa: E402
 from serve_site import Serve  # noqa: E402
 from waiting import wait_until  # noqa: E402
 from websocket import WebSocketError  # noqa: E402
@@ -180,6 +182,127 @@ class ComeBackTest(ServeTest):
         self.serve.wait_for_state(self.user, session["id"], "starting")
         self.host.start_proxy()
         self.serve.wait_for_state(self.user, session["id"])
+
+
+class LentPortTest(ServeTest):
+    def make_serve(self, *options):
+        first = free_port()
+        return super().make_serve("--local-ports", f"{first}-{min(first + 20, 65535)}", *options)
+
+    def lent(self, session, path, token=True):
+        port = self.serve.session(self.user, session["id"])["local_port"]
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+        fields = {"X-HPC-Manager-Token": self.serve.token(self.user)} if token else {}
+        try:
+            connection.request("GET", path, headers=fields)
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+        finally:
+            connection.close()
+
+    def test_session_is_at_the_root_of_its_port_for_its_owner(self):
+        session = self.running_session()
+        status, body = self.lent(session, f"/port/{self.app.port}/y")
+        self.assertEqual(status, 200, body)
+        self.assertEqual(dict(json.loads(body)["headers"])["x-forwarded-prefix"],
+                         f"/port/{self.app.port}")
+        self.assertEqual(self.lent(session, f"/port/{self.app.port}/y", token=False)[0], 401)
+
+    def test_port_is_the_same_after_a_kill_and_free_after_the_end(self):
+        session = self.running_session()
+        port = self.serve.session(self.user, session["id"])["local_port"]
+        self.serve.stop(signal.SIGKILL)
+        self.serve.start()
+        self.serve.wait_for_state(self.user, session["id"])
+        self.assertEqual(self.serve.session(self.user, session["id"])["local_port"], port)
+        self.assertEqual(self.lent(session, f"/port/{self.app.port}/")[0], 200)
+        self.serve.request("DELETE", f"/api/v1/sessions/{session['id']}", self.user)
+        self.serve.wait_for_state(self.user, session["id"], "ended")
+        with self.assertRaises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", port), 5)
+        status, _, body = self.serve.operator("GET", "/api/v1/admin/ports/stats")
+        self.assertEqual((status, json.loads(body)["ranges"]["local"]["allocated"]), (200, 0), body)
+
+
+class ReloadTest(ServeTest):
+    def make_serve(self, *options):
+        serve = super().make_serve(*options)
+        config = serve.add_file("serve.toml", "max-sessions-per-user = 1\n")
+        serve.options += ["--config", config]
+        self.make_certificate(serve, "first")
+        serve.options += ["--tls-cert", serve.directory / "tls.crt",
+                          "--tls-key", serve.directory / "tls.key"]
+        return serve
+
+    @staticmethod
+    def make_certificate(serve, name):
+        made = serve.directory / "made"
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                        "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", f"/CN={name}",
+                        "-keyout", f"{made}.key", "-out", f"{made}.crt"],
+                       check=True, capture_output=True)
+        for end in ("key", "crt"):
+            serve.add_file(f"tls.{end}", pathlib.Path(f"{made}.{end}").read_text())
+
+    def subject(self):
+        connection = self.serve.connect()
+        connection.connect()
+        try:
+            certificate = connection.sock.getpeercert(binary_form=True)
+        finally:
+            connection.close()
+        return "first" if b"first" in certificate else "second" if b"second" in certificate else ""
+
+    def reload(self, says="reloaded"):
+        before = self.serve.said().count(says)
+        self.serve.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: self.serve.said().count(says) > before, says)
+
+    def test_limits_and_certificate_change_and_open_connections_go_on(self):
+        session = self.running_session()
+        status, _, body = self.serve.request("POST", "/api/v1/sessions", self.user,
+                                             body={"cluster": "main", "ide": "vscode"})
+        self.assertEqual(status, 429, body)
+        old = self.serve.connect()
+        self.addCleanup(old.close)
+        fields = {"X-HPC-Manager-Token": self.serve.token(self.user)}
+        old.request("GET", self.port_path(), headers=fields)
+        self.assertEqual(old.getresponse().read()[:1], b"{")
+        self.serve.add_file("serve.toml", "max-sessions-per-user = 2\n")
+        self.make_certificate(self.serve, "second")
+        self.assertEqual(self.subject(), "first")
+        self.reload()
+        self.assertEqual(self.subject(), "second")
+        old.request("GET", self.port_path(), headers=fields)
+        self.assertEqual(old.getresponse().read()[:1], b"{")
+        self.serve.create(self.user)
+        self.assertEqual(self.serve.session(self.user, session["id"])["state"], "running")
+
+    def test_what_is_wrong_changes_nothing(self):
+        self.serve.add_file("serve.toml", "max-sessions-per-user = many\n")
+        self.reload("everything stays as it was")
+        self.serve.add_file("serve.toml", "max-sessions-per-user = 1\n")
+        self.serve.add_file("tls.crt", "no certificate")
+        self.reload()
+        self.assertEqual(self.subject(), "first")
+        self.assertEqual(self.serve.get("/healthz")[0], 200)
+
+
+class MetricsTest(ServeTest):
+    def make_serve(self, *options):
+        self.metrics_port = free_port()
+        return super().make_serve("--metrics-listen", f"127.0.0.1:{self.metrics_port}", *options)
+
+    def test_metrics_for_scrapers_and_operators_without_names(self):
+        self.running_session()
+        connection = http.client.HTTPConnection("127.0.0.1", self.metrics_port, timeout=20)
+        self.addCleanup(connection.close)
+        connection.request("GET", "/metrics")
+        text = connection.getresponse().read().decode()
+        self.assertRegex(text, r'sessions\{state="running"\} 1\n')
+        self.assertIn("event_loop_lag", text)
+        self.assertNotIn(self.user, text)
+        self.assertEqual(self.serve.operator("GET", "/metrics")[0], 200)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import pwd
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import tempfile
 import threading
@@ -63,6 +64,14 @@ class Serve:
         self.options += options
         self.process, self.url, self.port, self.tokens = None, None, 0, {}
         self.log = self.directory / "serve.log"
+
+    def add_file(self, name, text):
+        """A file of the manager's own, 0600; its path."""
+        path = self.directory / name
+        path.write_text(text)
+        path.chmod(0o600)
+        self._give(path)
+        return path
 
     def _give(self, path):
         if harness.IS_ROOT:
@@ -125,8 +134,17 @@ class Serve:
     def request(self, method, path, user=None, headers=None, body=None, timeout=20):
         """(status, fields, body) of one request on a connection of its own, with the user's
         token."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
-        return self._ask(connection, method, path, self._fields(user, headers), body)
+        return self._ask(self.connect(timeout), method, path, self._fields(user, headers), body)
+
+    def connect(self, timeout=20):
+        """A connection of http.client, over TLS where it listens so."""
+        if not self.url.startswith("https:"):
+            return http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+        # Whose certificate it is, is what the tests themselves look at.
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        return http.client.HTTPSConnection("127.0.0.1", self.port, timeout=timeout,
+                                           context=context)
 
     def get(self, path, user=None, **more):
         return self.request("GET", path, user, **more)

@@ -31,7 +31,8 @@ struct OperatorGatewayTest : testing::Test {
   }
   FakeApi api;
   Status ready;
-  OperatorGateway gateway{api, [this] { return ready; }, [] { return std::string("up 1\n"); }};
+  OperatorGateway gateway{api, [this] { return ready; },
+                          [] { return LocalAnswer{200, {}, "up 1\n"}; }};
   ClientInfo client;
 };
 
