@@ -59,6 +59,9 @@ void LiveSessions::restore(const StoreContents& contents) {
     add(row, std::move(lease))->second.stored = true;
   }
   for (const Event& event : contents.events) events_.restore(event);
+  for (const auto& [user, through] : contents.forgotten_through) {
+    events_.restore_forgotten(user, through);
+  }
   for (const auto& stored : contents.sessions) {
     if (stored.row.state == SessionState::kEnded) events_.end_session(stored.row.id);
   }

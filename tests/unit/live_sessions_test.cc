@@ -62,6 +62,10 @@ struct LiveSessionsTest : LoopFixture {
   }
 
   void make(const StoreContents& contents = {}) {
+    if (contents.last_event_number != 0) {
+      events.~EventLog();
+      new (&events) EventLog(scheduler, contents.last_event_number + 1);
+    }
     const LiveSession::Parts parts{loop,
                                    scheduler,
                                    logins,
@@ -375,8 +379,6 @@ TEST_F(LiveSessionsTest, ARestartKnowsEverythingAndComesBack) {
   const auto port = sessions->find(running)->local_port;
   sessions.reset();
   ports.reset();
-  events.~EventLog();
-  new (&events) EventLog(scheduler, before.last_event_number + 1);
   make_ports(9'000, 9'003);
   make(before);
   EXPECT_EQ(state(running), "running");
@@ -395,14 +397,28 @@ TEST_F(LiveSessionsTest, ARestartOfAnAttachedSessionNeverTakesAnotherJob) {
   const auto id = create("alice")->row.id;
   const auto before = stored();
   sessions.reset();
-  events.~EventLog();
-  new (&events) EventLog(scheduler, before.last_event_number + 1);
   run_jobs("alice", {{"4712", "c1"}});
   logins.at("alice", "main").site.job_report = "q=PENDING\n";
   make(before);
   advance(60'000);
   EXPECT_EQ(state(id), "reconnecting");
   EXPECT_EQ(row(id).job_id, "4711");
+}
+
+TEST_F(LiveSessionsTest, ARestartTellsOfEventsThatAreGone) {
+  struct Watcher final : EventLog::Subscriber {
+    void on_event(const Event&) override {}
+    void on_gap() override { ++gaps; }
+    int gaps = 0;
+  } alices, bobs;
+  StoreContents before;
+  before.last_event_number = 9;
+  before.forgotten_through = {{"alice", 7}};
+  make(before);
+  const auto one = events.watch_user("alice", 5, alices);
+  const auto two = events.watch_user("bob", 0, bobs);
+  EXPECT_EQ(alices.gaps, 1);
+  EXPECT_EQ(bobs.gaps, 0);
 }
 
 TEST_F(LiveSessionsTest, PortsAreLentAndComeBack) {
@@ -429,8 +445,6 @@ TEST_F(LiveSessionsTest, APortThatIsTakenMeanwhileIsReplaced) {
   const auto port = *sessions->find(id)->local_port;
   sessions.reset();
   ports.reset();
-  events.~EventLog();
-  new (&events) EventLog(scheduler, before.last_event_number + 1);
   binder.refused.insert(port);
   make_ports(9'000, 9'001);
   make(before);
