@@ -314,7 +314,6 @@ class TlsStream::Impl final : public std::enable_shared_from_this<TlsStream::Imp
 
   void fail_with(const Error& why) {
     if (closing_) return;
-    send_sealed();  // the alert
     below_->shutdown_write();
     close(tl::unexpected<Error>(why));
   }
