@@ -16,6 +16,7 @@ import signal
 import socket
 import threading
 
+from connect_site import children
 from serve_site import Serve
 from waiting import wait_until
 from websocket import WebSocket, WebSocketError
@@ -147,6 +148,14 @@ class ManySessions:
         """Every hpc-proxy and app on the login node: pid, and when it was started."""
         lines = self.site.run("login", "ps", "-eo", "pid,lstart,args").splitlines()
         return sorted(line for line in lines if "hpc-proxy" in line or "echo_app" in line)
+
+    def processes_here(self):
+        """Pids, on this machine, of all processes of the site."""
+        init = int((self.site.directory / "init").read_text().split()[0])
+        found = [init]
+        for pid in found:
+            found += children(pid)
+        return found
 
     # ---------------------------------------------------------------------- sessions
     def create_all(self):
