@@ -145,17 +145,20 @@ class LoginHost:
         if os.getuid() == 0:
             os.makedirs("/run/sshd", mode=0o755, exist_ok=True)
         config = self.directory / "sshd_config"
-        lines = ["UsePAM no", f"Port {self.port}", "ListenAddress 127.0.0.1",
+        # Of each word sshd takes the first, so `extra` wins.
+        lines = [*extra, "UsePAM no", f"Port {self.port}", "ListenAddress 127.0.0.1",
                  f"HostKey {self.host_key}", f"PidFile {self.directory}/sshd.pid",
                  f"AuthorizedKeysFile {self.directory}/authorized_keys", "StrictModes no",
                  "PermitRootLogin prohibit-password", "PasswordAuthentication no",
                  "KbdInteractiveAuthentication no", "UseDNS no", "LogLevel DEBUG1",
-                 f"SetEnv HOME={self.home} PATH={self.commands}", *extra]
+                 f"SetEnv HOME={self.home} PATH={self.commands}"]
         config.write_text("\n".join(lines) + "\n")
-        self.sshd = subprocess.Popen(
-            ["/usr/sbin/sshd", "-D", "-E", f"{self.directory}/sshd.log", "-f", str(config)])
+        self.sshd = subprocess.Popen(list(map(str, self.sshd_command(config))))
         self.processes.append(self.sshd)
         wait_until(self.sshd_listens, "sshd listening")
+
+    def sshd_command(self, config):
+        return ["/usr/sbin/sshd", "-D", "-E", self.directory / "sshd.log", "-f", config]
 
     def sshd_listens(self):
         with socket.socket() as probe:

@@ -130,6 +130,10 @@ class Page:
         """What went over the network: answers, failures, complaints, sockets."""
         return self._ask("seen")
 
+    def cookies(self):
+        """All cookies of the page's profile by name, also those that no script can read."""
+        return {cookie["name"]: cookie for cookie in self._ask("cookies")}
+
     def faults(self, allowed=()):
         """What a developer would see in red; of that what contains none of the words allowed."""
         # The browser's own question, not one of the page.

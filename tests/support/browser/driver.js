@@ -3,6 +3,7 @@
 //   {"do":"open","options":{...}}                  a page with a profile of its own: its number
 //   {"do":"call","page":0,"method":"goto","args":["http://..."]}   any method of playwright's Page
 //   {"do":"socket","page":0,"contains":"/ws","received":1,"timeout":9000}   waits for a WebSocket
+//   {"do":"cookies","page":0}                      all cookies of its profile, HttpOnly ones too
 //   {"do":"seen","page":0}                         what went over its network, and its complaints
 // An answer is {"value":...} or {"error":"..."}. Chromium ends with stdin.
 'use strict';
@@ -75,6 +76,10 @@ class Watched {
   seen() {
     const {answers, failures, complaints} = this;
     return {answers, failures, complaints, sockets: [...this.sockets.values()]};
+  }
+
+  cookies() {
+    return this.page.context().cookies();
   }
 
   async call({method, args}) {
