@@ -1,5 +1,7 @@
 #include "manager/serve_check.h"
 
+#include <arpa/inet.h>
+
 #include <algorithm>
 #include <set>
 #include <utility>
@@ -10,6 +12,14 @@
 namespace hpc {
 
 namespace {
+
+/// Where the kernel takes connections to any address; it is no address to connect to.
+bool is_any_address(const std::string& numeric) {
+  in_addr v4{};
+  in6_addr v6{};
+  if (inet_pton(AF_INET, numeric.c_str(), &v4) == 1) return v4.s_addr == INADDR_ANY;
+  return inet_pton(AF_INET6, numeric.c_str(), &v6) == 1 && IN6_IS_ADDR_UNSPECIFIED(&v6);
+}
 
 class ServeCheck {
  public:
@@ -39,6 +49,11 @@ class ServeCheck {
               " is open to other machines, and logins would pass in the clear; give --tls-cert and "
               "--tls-key, or --public-url https://... and --trusted-proxy for a proxy that does "
               "TLS, or listen on 127.0.0.1");
+    }
+    if (tls && is_any_address(options_.listen.address) && !options_.public_url) {
+      problem("--listen: " + options_.listen.address +
+              " is every address of this machine, and no browser can open that one; give "
+              "--public-url https://NAME, the name that the certificate is for");
     }
     if (tls && options_.public_url && !https) {
       problem("--public-url: begins with http://, but --tls-cert makes it https://");

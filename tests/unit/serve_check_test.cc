@@ -49,7 +49,33 @@ const CheckCase kListening[] = {
     {"open_v6", [](ServeOptions& o) { o.listen.address = "::"; }, "--listen: ::"},
     {"open_with_tls",
      [](ServeOptions& o) {
+       o.listen.address = "10.0.0.1";
+       o.tls_cert = o.tls_key = "/f";
+     },
+     ""},
+    {"everywhere_with_tls",
+     [](ServeOptions& o) {
        o.listen.address = "0.0.0.0";
+       o.public_url = kHttps;
+       o.tls_cert = o.tls_key = "/f";
+     },
+     ""},
+    {"everywhere_under_no_name",
+     [](ServeOptions& o) {
+       o.listen.address = "0.0.0.0";
+       o.tls_cert = o.tls_key = "/f";
+     },
+     "--listen: 0.0.0.0 is every address of this machine, and no browser can open that one; give "
+     "--public-url https://"},
+    {"everywhere_v6_under_no_name",
+     [](ServeOptions& o) {
+       o.listen.address = "0::0";
+       o.tls_cert = o.tls_key = "/f";
+     },
+     "--listen: 0::0 is every address"},
+    {"one_v6_with_tls",
+     [](ServeOptions& o) {
+       o.listen.address = "2001:db8::1";
        o.tls_cert = o.tls_key = "/f";
      },
      ""},
