@@ -13,18 +13,23 @@ namespace hpc {
 namespace {
 
 constexpr std::string_view kStyle =
-    ":root{color-scheme:light dark;--text:#1d2125;--back:#fff;--soft:#f0f2f4;--line:#d5dae0;"
+    ":root{color-scheme:light "
+    "dark;--text:#1d2125;--back:#fff;--soft:#f0f2f4;--line:#d5dae0;--edge-of-field:#7a838c;"
     "--link:#0b57a4;--warn:#fff3d1;--edge:#c98a00}"
     "@media(prefers-color-scheme:dark){:root{--text:#e3e6ea;--back:#15181c;--soft:#23282e;"
-    "--line:#3b424a;--link:#85bcff;--warn:#3a2e0a;--edge:#d9a521}}"
+    "--line:#3b424a;--edge-of-field:#87919b;--link:#85bcff;--warn:#3a2e0a;--edge:#d9a521}}"
     "body{font:16px/1.5 system-ui,sans-serif;max-width:44em;margin:0 auto;padding:2em 1em;"
     "color:var(--text);background:var(--back);overflow-wrap:anywhere}"
     "h1{font-size:1.5em;line-height:1.25}a{color:var(--link)}small{opacity:.8}"
     "code,pre{background:var(--soft);padding:.1em .35em;border-radius:4px}"
     "pre{padding:.7em;overflow:auto}ul{padding-left:1.3em}"
     "table{border-collapse:collapse;width:100%}"
-    "th,td{text-align:left;vertical-align:top;padding:.4em .8em .4em 0;"
-    "border-bottom:1px solid var(--line)}"
+    "th,td{text-align:left;vertical-align:top;padding:.45em .8em .45em 0;"
+    "border-bottom:1px solid var(--line);overflow-wrap:break-word}"
+    "td small{display:block}td form{margin:0}"
+    "button,input,select{font:inherit;padding:.3em .6em;border:1px solid var(--edge-of-field);"
+    "border-radius:4px;background:var(--back);color:inherit;max-width:100%;box-sizing:border-box}"
+    "button{background:var(--soft);cursor:pointer;white-space:nowrap}"
     ".warning{background:var(--warn);border-left:4px solid var(--edge);padding:.6em .8em}";
 
 // Nothing but our own style runs or loads, whatever might slip into a page.
@@ -66,6 +71,15 @@ LocalAnswer page(int status, std::string_view title, std::string_view html, bool
 }  // namespace
 
 std::string html_paragraph(std::string_view text) { return "<p>" + escape_html(text) + "</p>\n"; }
+
+std::string as_sentence(std::string_view detail) {
+  std::string text(detail);
+  if (text.empty()) return text;
+  const bool letter = text.front() >= 'a' && text.front() <= 'z';
+  if (letter && !text.starts_with("hpc-")) text.front() = static_cast<char>(text.front() - 32);
+  if (text.back() != '.' && text.back() != '!' && text.back() != '?') text += '.';
+  return text;
+}
 
 bool is_navigation(const RequestHead& head) {
   if (head.method != "GET" && head.method != "HEAD" && head.method != "POST") return false;
@@ -129,7 +143,7 @@ LocalAnswer problem_answer(int status, std::string_view detail, std::string_view
 LocalAnswer error_answer(int status, std::string_view detail, bool navigation) {
   if (!navigation) return problem_answer(status, detail);
   return html_answer(status, std::to_string(status) + " " + std::string(reason_phrase(status)),
-                     html_paragraph(detail));
+                     html_paragraph(as_sentence(detail)));
 }
 
 LocalAnswer root_fallback_answer(std::string location) {

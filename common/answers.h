@@ -19,6 +19,10 @@ constexpr int kRetrySeconds = 2;
 /// "<p>" around the escaped text.
 std::string html_paragraph(std::string_view text);
 
+/// A detail as problems have it, "there is nothing here", in the form of a page: with a capital
+/// letter, unless it begins with the name of a program of ours, and a full stop.
+std::string as_sentence(std::string_view detail);
+
 /// Will a person look at the answer? Sec-Fetch-Mode: navigate, or Accept with text/html where a
 /// browser does not say.
 bool is_navigation(const RequestHead& head);

@@ -13,7 +13,7 @@ namespace hpc {
 // escaped here.
 
 /// `/`: the caller's sessions, how to reach a port, the way out. Comes again by itself while a
-/// session is on its way from one state to another.
+/// session is on its way from one state to another, unless there is something to type into.
 LocalAnswer sessions_page(std::string_view user, const std::vector<SessionInfo>& sessions,
                           bool can_sign_out);
 

@@ -77,7 +77,7 @@ class PagesTest(ServeTestCase):
     def check_active_mark(self, page, other):
         page.goto(self.serve.url + "/")
         page.wait_for_selector("tr:has-text('main-vscode') >> text=/^active$/")
-        page.call("click", "tr:has-text('main-jupyter') >> text=make active")
+        page.call("click", "tr:has-text('main-jupyter') >> text=Make active")
         page.wait_for_selector("tr:has-text('main-jupyter') >> text=/^active$/")
         status, _, body = self.serve.get("/api/v1/sessions/active", self.user)
         self.assertEqual((status, json.loads(body)["id"]), (200, other))
@@ -99,7 +99,7 @@ class PagesTest(ServeTestCase):
         self.serve.wait_for_state(self.user, session["id"], "ended")
         self.assertEqual(page.goto(self.port_url(5500)), 410)
         page.wait_for_text("ended by its user")
-        page.call("click", "text=Your sessions")
+        page.call("click", "text=Start page")
         page.wait_for_text("You have no session")
 
     def test_waiting_page_goes_on_by_itself(self):

@@ -47,6 +47,7 @@ class FakeSessions final : public Sessions {
     sessions_.push_back(std::move(one));
     return sessions_.back()->info;
   }
+  SessionInfo& info_of(const std::string& id) { return at(id)->info; }
   FakeTunnelView& tunnel_of(const std::string& id) { return at(id)->tunnel; }
   FakeConnector& connector_of(const std::string& id) { return at(id)->connector; }
   UpstreamPool& pool_of(const std::string& id) { return at(id)->pool; }

@@ -41,6 +41,16 @@ TEST(AnswersTest, ProblemsAreWellFormedJson) {
             "\"detail\":\"x\",\"listening\":[]}\n");
 }
 
+TEST(AnswersTest, PagesSpeakInSentences) {
+  EXPECT_EQ(as_sentence("there is nothing here"), "There is nothing here.");
+  EXPECT_EQ(as_sentence("/port/N/ leads nowhere"), "/port/N/ leads nowhere.");
+  EXPECT_EQ(as_sentence("hpc-proxy died; try again."), "hpc-proxy died; try again.");
+  EXPECT_EQ(as_sentence("{x}"), "{x}.");
+  EXPECT_EQ(as_sentence(""), "");
+  EXPECT_NE(error_answer(404, "nothing", true).body.find("<p>Nothing.</p>"), std::string::npos);
+  EXPECT_NE(error_answer(404, "nothing", false).body.find("\"nothing\""), std::string::npos);
+}
+
 TEST(AnswersTest, PagesFollowTheReadersColours) {
   const auto page = html_answer(200, "T", "");
   EXPECT_NE(page.body.find("color-scheme:light dark"), std::string::npos);

@@ -32,7 +32,9 @@ struct OperatorGatewayTest : testing::Test {
   FakeApi api;
   Status ready;
   OperatorGateway gateway{api, [this] { return ready; },
-                          [] { return LocalAnswer{200, {}, "up 1\n"}; }};
+                          [] {
+                            return LocalAnswer{200, {}, "up 1\n"};
+                          }};
   ClientInfo client;
 };
 

@@ -184,18 +184,37 @@ TEST_F(ServeGatewayTest, TheStartPageShowsOnesOwnSessions) {
   EXPECT_EQ(got.status, 200);
   EXPECT_TRUE(shows(got, "href=\"/user/alice/main/vscode/\"") &&
               shows(got, "href=\"/user/alice/main/jupyter~2/\"") &&
-              shows(got, "queued, place 3: &lt;b&gt;") && shows(got, "job 4711 on c1") &&
-              shows(got, "name=\"port\"") && shows(got, "action=\"/logout\"") &&
-              shows(got, "http-equiv=\"refresh\""))
+              shows(got, "queued, place 3<small>&lt;b&gt;</small>") &&
+              shows(got, "job 4711 on c1") && shows(got, "name=\"port\"") &&
+              shows(got, "action=\"/logout\""))
       << got.body;
   EXPECT_FALSE(shows(got, "bob")) << got.body;
   EXPECT_FALSE(shows(got, "<script"));
   EXPECT_NE(value_of(got, "Content-Security-Policy").find("frame-ancestors 'none'"),
             std::string::npos);
   EXPECT_EQ(value_of(got, "Cross-Origin-Opener-Policy"), "same-origin");
-  queued.row.state = SessionState::kRunning;
-  EXPECT_FALSE(shows(answer(mine(page("/"))), "http-equiv")) << "nothing changes any more";
+  EXPECT_FALSE(shows(got, "<option value=\"/user/alice/main/jupyter~2\"")) << "it is nowhere yet";
   EXPECT_TRUE(shows(answer(as("carol", page("/"))), "You have no session"));
+}
+
+TEST_F(ServeGatewayTest, TheStartPageComesAgainUnlessSomebodyMayType) {
+  const auto shown = [&] { return answer(mine(page("/"))); };
+  sessions.info_of(id).row.state = SessionState::kStarting;
+  EXPECT_TRUE(shows(shown(), "http-equiv=\"refresh\"") && !shows(shown(), "name=\"port\""));
+  sessions.add({"alice", "main", "jupyter", 1});
+  EXPECT_FALSE(shows(shown(), "http-equiv")) << "it would take the number away";
+  EXPECT_TRUE(shows(shown(), "name=\"port\"") && shows(shown(), "Look again"));
+  sessions.info_of(id).row.state = SessionState::kRunning;
+  EXPECT_FALSE(shows(shown(), "http-equiv") || shows(shown(), "Look again")) << "nothing changes";
+}
+
+TEST_F(ServeGatewayTest, AWaitingPageSaysTheReasonOnce) {
+  sessions.tunnel_of(id).up = false;
+  sessions.tunnel_of(id).why_down = sessions.info_of(id).row.reason = "no hpc-proxy runs";
+  const auto got = answer(mine(page("/user/alice/main/vscode/")));
+  EXPECT_TRUE(shows(got, "<p>The session alice-main-vscode is running: no hpc-proxy runs.</p>"))
+      << got.body;
+  EXPECT_TRUE(shows(got, "href=\"/\"")) << "the way to the others";
 }
 
 TEST_F(ServeGatewayTest, ASessionIsMadeActiveOnTheStartPage) {
@@ -223,8 +242,7 @@ TEST_F(ServeGatewayTest, AnEndedSessionSaysWhyAndWhen) {
   for (const auto& got : {answer(mine(page("/user/alice/main/old/"))),
                           answer(mine(page("/user/alice/main/old/port/1/x")))}) {
     EXPECT_EQ(got.status, 410);
-    EXPECT_TRUE(shows(got, "2026-03-01T12:00:00.250Z") && shows(got, "the &lt;job&gt;"))
-        << got.body;
+    EXPECT_TRUE(shows(got, "2026-03-01 12:00:00 UTC") && shows(got, "the &lt;job&gt;")) << got.body;
   }
   const auto problem = answer(mine(upgrade("/user/alice/main/old/")));
   EXPECT_EQ(problem.status, 410);
