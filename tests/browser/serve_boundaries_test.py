@@ -206,6 +206,14 @@ class OtherSiteTest(HostileTest):
 
         self.each_site(attack)
 
+    def test_another_port_of_our_host_is_sent_our_cookie(self):
+        """Not wanted, but what browsers do: docs/hpc-manager.md says what to do about it."""
+        for host, sent in (("127.0.0.1", True), ("127.0.0.2", False), ("localhost", False)):
+            with self.subTest(host=host):
+                other = self.recorder("another site", address="0.0.0.0")
+                self.signed_in().goto(f"http://{host}:{other.port}/")
+                self.assertEqual(self.cookie_name in json.dumps(other.asked), sent)
+
     def test_what_it_may_do_is_to_link(self):
         def attack(page, _):
             page.evaluate(f"location.href = '{self.port_url(self.app.port)}'")

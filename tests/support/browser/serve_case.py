@@ -24,8 +24,8 @@ class Recorder(http.server.ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, body, **fields):
-        super().__init__(("127.0.0.1", 0), RecorderHandler)
+    def __init__(self, body, address="127.0.0.1", **fields):
+        super().__init__((address, 0), RecorderHandler)
         self.port = self.server_address[1]
         self.body, self.fields, self.asked, self.files = body, fields, [], {}
         threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
@@ -112,8 +112,8 @@ class ServeTestCase(apps.BrowserTestCase):
             print(self.serve.said()[-6000:], file=sys.stderr)
         return result
 
-    def recorder(self, body, **fields):
-        recorder = Recorder(body, **fields)
+    def recorder(self, body, **options):
+        recorder = Recorder(body, **options)
         self.addCleanup(recorder.close)
         return recorder
 
