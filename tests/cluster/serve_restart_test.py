@@ -8,6 +8,7 @@ import os
 import pathlib
 import sys
 import tempfile
+import threading
 import time
 import unittest
 
@@ -136,11 +137,13 @@ class ServeRestartTest(unittest.TestCase):
         self.assert_same_sessions()
         self.assert_events_are_whole()
 
-    def test_3_killed_manager(self):
+    def check_killed_manager(self, moment=lambda: None):
+        """Waits for the moment, kills it and starts it again; then everything is as before."""
         jobs = self.many.job_processes()
         self.assertEqual(len(jobs), COUNT + len(self.many.users), jobs)
         before = {client: client.opened for client in self.clients}
         sockets = min(page.evaluate("seen.sockets") for page in self.pages)
+        moment()
         kill_and_start(self.serve)
         began = time.monotonic()
         self.many.wait_until_running(BACK_SECONDS)
@@ -157,6 +160,10 @@ class ServeRestartTest(unittest.TestCase):
         self.assert_pages_go_on(sockets + 1)
         self.assert_events_are_whole()
         self.assertEqual([client.wrong for client in self.clients if client.wrong], [])
+
+    def test_3_killed_manager(self):
+        self.many.logins_at_once()
+        self.check_killed_manager()
         logins, most = self.many.logins_at_once()
         print(f"logins: {logins}, {most} at once", flush=True)
         # All want to connect at the same moment, so what counts them must have seen three.
@@ -183,6 +190,18 @@ class ServeRestartTest(unittest.TestCase):
         self.assert_pages_go_on(sockets + 1)
         self.assert_events_are_whole()
         self.assertEqual([client.wrong for client in self.clients if client.wrong], [])
+
+    def test_5_killed_while_it_tells_of_a_loss(self):
+        cutter = threading.Thread(target=self.many.cut_connections)
+
+        def the_first_is_told():
+            before = {reader: len(reader.numbers) for reader in self.readers.values()}
+            cutter.start()
+            wait_until(lambda: any(len(reader.numbers) > count for reader, count in before.items()),
+                       "a loss is told", every=0.0005)
+
+        self.check_killed_manager(the_first_is_told)
+        cutter.join()
 
 
 if __name__ == "__main__":

@@ -115,6 +115,12 @@ class ManySessions:
                       "/mnt/etc/sshd_config.login")
         wait_until(self._sshd_listens, "sshd listens")
 
+    def cut_connections(self):
+        """Ends every connection to the login node; sshd goes on listening."""
+        users = ",".join(self.users)
+        pids = self.site.run("login", "pgrep", "-x", "-u", users, "sshd").split()
+        self.site.run("login", "kill", "-KILL", *pids)
+
     def _sshd_listens(self):
         return self.site.run("login", "ss", "-Hltn", "sport = :22") != ""
 
