@@ -47,6 +47,8 @@ class Exchange {
   virtual void on_client_drain() = 0;
   /// Part of an answer is on its way to the client: another one cannot be sent any more.
   virtual bool answer_begun() const = 0;
+  /// The program is about to end: an answer that has no end of its own should end now.
+  virtual void drain() {}
   /// The client is gone. No callback follows.
   virtual void abandon() = 0;
   /// The client is not being read because we are slow.

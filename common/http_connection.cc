@@ -50,6 +50,7 @@ void HttpConnection::refuse(int status, std::string_view detail) {
 
 void HttpConnection::drain() {
   keep_ = false;
+  if (exchange_) exchange_->drain();
   if (!exchange_ && !relay_ && !closing_ && parser_.at_message_start()) close_gently();
 }
 

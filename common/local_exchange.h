@@ -24,6 +24,9 @@ class LocalExchange final : public Exchange, private ResponseSink {
   void flush_request() override {}
   void on_client_drain() override {}
   bool answer_begun() const override { return begun_; }
+  void drain() override {
+    if (!over_) responder_->on_drain();
+  }
   void abandon() override;
   bool client_is_paused() const override { return false; }
 

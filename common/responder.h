@@ -56,6 +56,9 @@ class Responder {
   virtual void on_body(Bytes bytes) noexcept = 0;
   /// The request is complete. Not called when it never becomes so.
   virtual void on_request_end() noexcept = 0;
+  /// The program is about to end. What would never end by itself (a stream of events) ends now; its
+  /// client comes again.
+  virtual void on_drain() noexcept {}
 };
 
 /// Reads a body of at most `bytes_max` (more: 413), then calls `handle` once with it. `handle` may

@@ -44,6 +44,7 @@ class EventStream final : public Responder, private EventLog::Subscriber {
   }
   void on_body(Bytes) noexcept override {}
   void on_request_end() noexcept override {}
+  void on_drain() noexcept override { finish(); }
 
  private:
   bool over() const { return !source_.session.empty() && events_.is_over(source_.session); }

@@ -135,8 +135,15 @@ class EndTest(ServeTest):
         self.assertIn("does not run as root", done.stderr)
 
     def test_terminate_drains(self):
-        self.running_session()
+        session = self.running_session()
+        connection = self.serve.connect()
+        self.addCleanup(connection.close)
+        connection.request("GET", f"/api/v1/sessions/{session['id']}/events?last-event-id=0",
+                           headers={"X-HPC-Manager-Token": self.serve.token(self.user)})
+        events = connection.getresponse()
         self.assertEqual(self.serve.stop(), 0)
+        # The stream has its end: whoever watches comes again, and a drain does not wait for it.
+        self.assertIn(b'"state":"running"', events.read())
         self.assertFalse((self.serve.directory / "run/socket").exists())
 
 

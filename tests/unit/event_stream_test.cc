@@ -306,6 +306,14 @@ TEST_F(EventStreamTest, AReplayLargerThanTheQueueComesInPieces) {
   EXPECT_EQ(seen(), ids(1, 72));
 }
 
+TEST_F(EventStreamTest, EndsWithTheProgramSoThatItsClientComesAgain) {
+  open(of_session());
+  add("s1");
+  stream->on_drain();
+  EXPECT_TRUE(sink.ended);
+  EXPECT_EQ(log.subscriber_count(), 0U);
+}
+
 TEST_F(EventStreamTest, OneThatIsGoneLeavesNoTrace) {
   open(of_session());
   stream.reset();

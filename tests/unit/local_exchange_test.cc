@@ -23,6 +23,7 @@ class StreamResponder final : public Responder {
   void start(ResponseSink& sink) noexcept override { sink_ = &sink; }
   void on_body(Bytes) noexcept override {}
   void on_request_end() noexcept override {}
+  void on_drain() noexcept override { sink_->end(); }
 
  private:
   ResponseSink*& sink_;
@@ -155,6 +156,21 @@ TEST_F(LocalExchangeTest, AStreamIsSentPieceByPiece) {
   settle(loop);
   EXPECT_EQ(alive, 0);
   EXPECT_FALSE(client->half_closed);
+}
+
+TEST_F(LocalExchangeTest, AStreamEndsWhenTheProgramDoes) {
+  auto* client = ask(kGetStream);
+  sink->begin(200, {{"Content-Type", "text/event-stream"}});
+  auto* later_client = ask(post("/later", "x"));
+  server->drain(10'000, [] {});
+  settle(loop);
+  EXPECT_TRUE(client->written.ends_with("0\r\n\r\n"));
+  EXPECT_TRUE(client->half_closed);
+  EXPECT_EQ(alive, 0);
+  EXPECT_FALSE(later_client->half_closed) << "an answer that will come is waited for";
+  later({200, {}, "late", false});
+  settle(loop);
+  EXPECT_TRUE(later_client->written.ends_with("late"));
 }
 
 TEST_F(LocalExchangeTest, AnOldClientsStreamEndsWithTheConnection) {
