@@ -81,8 +81,8 @@ class ManualScheduler final : public Scheduler {
   }
 
   std::uint64_t now_ms_ = 1'000'000;
-  std::deque<std::function<void()>> tasks_;
   std::vector<ManualAlarm*> alarms_;
+  std::deque<std::function<void()>> tasks_;  // may own alarms, so they go first
 };
 
 }  // namespace hpc
