@@ -37,6 +37,10 @@ class WebSocket:
         return self
 
     def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        """Just goes; who wants to say so sends a CLOSE before."""
         self._socket.close()
 
     def _handshake(self, parts, headers):
