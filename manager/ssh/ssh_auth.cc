@@ -43,7 +43,7 @@ Status SshAuthenticator::run() {
     if (auto tried = try_methods(step); !tried) return tried;
   }
   if (step != Step::kDone) return tl::unexpected(refused_error());
-  if (means_.only_prompts && !answered_) {
+  if (means_.only_prompts && answers_ == 0) {
     return fail(Errc::kForbidden, "ssh.login",
                 login() + ": the server lets in without asking for anything, which proves nothing");
   }
@@ -57,12 +57,13 @@ Status SshAuthenticator::try_methods(Step& step) {
     order = {std::string(kPublicKey), std::string(kInteractive), std::string(kPassword)};
   }
   for (const auto& name : order) {
+    const int answers_before = answers_;
     step = method(name);
     if (fatal_) return tl::unexpected(*fatal_);
     if (step == Step::kLost) return tl::unexpected(lost_error());
     if (step != Step::kRefused) return {};
     // Whoever counts wrong answers counts attempts.
-    if (means_.only_prompts && answered_) break;
+    if (means_.only_prompts && answers_ > answers_before) break;
   }
   return tl::unexpected(refused_error());
 }
@@ -191,7 +192,7 @@ SshAuthenticator::Step SshAuthenticator::answer_questions(bool& asked) {
       if (!answer) return Step::kRefused;
       if (!asked) tried_.emplace_back(kInteractive);
       asked = true;
-      answered_ = true;
+      ++answers_;
       ssh_userauth_kbdint_setanswer(session_, static_cast<unsigned>(i), answer->c_str());
       wipe(*answer);
     }
@@ -206,7 +207,7 @@ SshAuthenticator::Step SshAuthenticator::password() {
     auto answer = prompter_.ask(login() + "'s password: ", /*echo=*/false);
     if (!answer) break;
     if (i == 0) tried_.emplace_back(kPassword);
-    answered_ = true;
+    ++answers_;
     step = step_of(call([&] { return ssh_userauth_password(session_, nullptr, answer->c_str()); }));
     wipe(*answer);
   }
@@ -261,7 +262,7 @@ Error SshAuthenticator::refused_error() const {
 }
 
 Error SshAuthenticator::wrong_answer_error() const {
-  if (answered_) {
+  if (answers_ > 0) {
     return {Errc::kUnauthorized, "ssh.login", login() + ": the server did not accept the answer"};
   }
   return {Errc::kForbidden, "ssh.login",

@@ -64,7 +64,7 @@ class SshAuthenticator {
   std::vector<std::string> tried_;      // in words, for the message
   std::optional<Error> first_problem_;  // a key file that could not be used
   std::optional<Error> fatal_;          // ends the whole login
-  bool answered_ = false;               // a person has answered a question
+  int answers_ = 0;                     // that a person has given
 };
 
 }  // namespace hpc

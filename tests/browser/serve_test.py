@@ -10,7 +10,7 @@ sys.path[:0] = [str(SUPPORT), str(SUPPORT / "browser")]
 import harness  # noqa: E402
 import serve_case  # noqa: E402
 from connect_site import kill_tree  # noqa: E402
-from serve_case import PasswordHost, ServeTestCase, may_mount  # noqa: E402
+from serve_case import PasswordHost, ServeTestCase, TwoStepHost, may_mount  # noqa: E402
 from waiting import wait_until  # noqa: E402
 
 
@@ -161,6 +161,7 @@ class SshLoginTest(ServeTestCase):
 
     host_class = PasswordHost
     options = ("--auth", "ssh")
+    questions = ("LOGIN's password",)
 
     def keys(self):
         return {}
@@ -179,13 +180,15 @@ class SshLoginTest(ServeTestCase):
         url = f"{self.serve.url}/?x=1"
         self.assertEqual(page.goto(url), 401)
         self.ask_to_sign_in(page)
-        page.wait_for_text(f"{self.user}@127.0.0.1's password")
         self.assertEqual(page.call("getAttribute", "input[name=answer]", "type"), "password")
         self.answer(page, "wrong")
         page.wait_for_selector(".warning")
         self.assertNotIn(self.cookie_name, page.cookies())
         self.ask_to_sign_in(page)
-        self.answer(page, self.host.password)
+        for question in self.questions:
+            page.wait_for_text(question.replace("LOGIN", f"{self.user}@127.0.0.1"))
+            self.assertNotIn(self.cookie_name, page.cookies())
+            self.answer(page, self.host.password)
         page.wait_for_text("You have no session")
         self.assertEqual(page.url, url)
         self.assertTrue(page.cookies()[self.cookie_name]["httpOnly"])
@@ -203,6 +206,20 @@ class SshLoginTest(ServeTestCase):
     def test_begin_again(self):
         page = self.browser.open(f"{self.serve.url}/login")
         self.ask_to_sign_in(page)
+        page.call("click", "text=Begin again")
+        page.wait_for_selector("input[name=user]")
+
+
+class TwoStepLoginTest(SshLoginTest):
+    host_class = TwoStepHost
+    questions = ("LOGIN's password", "(LOGIN) Password:")
+
+    def test_begin_again(self):
+        """At the second question."""
+        page = self.browser.open(f"{self.serve.url}/login")
+        self.ask_to_sign_in(page)
+        self.answer(page, self.host.password)
+        page.wait_for_text(f"({self.user}@127.0.0.1) Password:")
         page.call("click", "text=Begin again")
         page.wait_for_selector("input[name=user]")
 

@@ -59,9 +59,10 @@ class RecorderHandler(http.server.BaseHTTPRequestHandler):
 
 class PasswordHost(LoginHost):
     """A login host whose sshd asks for the account's password and takes no key. It sees an
-    /etc/shadow of its own, so no account of this machine changes; needs root."""
+    /etc/shadow and rules of PAM of its own, so nothing of this machine changes; needs root."""
 
     password = "correct horse"
+    lines = ()
 
     def start_sshd(self, *extra):
         hashed = subprocess.run(["openssl", "passwd", "-6", self.password], check=True,
@@ -70,13 +71,23 @@ class PasswordHost(LoginHost):
         shadow.write_text(f"{self.user}:{hashed}:19000:0:99999:7:::\n"
                           "sshd:!:19000::::::\n")
         shadow.chmod(0o600)
+        (self.directory / "pam").write_text("auth required pam_unix.so\n"
+                                            "account required pam_permit.so\n"
+                                            "session required pam_permit.so\n")
         super().start_sshd("PubkeyAuthentication no", "PasswordAuthentication yes",
-                           "PermitRootLogin yes", *extra)
+                           "PermitRootLogin yes", *self.lines, *extra)
 
     def sshd_command(self, config):
-        mount = 'mount --bind "$0" /etc/shadow && exec "$@"'
-        return ["unshare", "-m", "sh", "-c", mount, self.directory / "shadow",
-                *super().sshd_command(config)]
+        mount = ('cd "$0" && mount --bind shadow /etc/shadow && mount --bind pam /etc/pam.d/sshd && '
+                 'exec "$@"')
+        return ["unshare", "-m", "sh", "-c", mount, self.directory, *super().sshd_command(config)]
+
+
+class TwoStepHost(PasswordHost):
+    """Its sshd asks a second time, in its own words, as it does for one-time codes."""
+
+    lines = ("UsePAM yes", "KbdInteractiveAuthentication yes",
+             "AuthenticationMethods password,keyboard-interactive")
 
 
 def may_mount():
