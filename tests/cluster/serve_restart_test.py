@@ -39,6 +39,9 @@ class ServeRestartTest(unittest.TestCase):
         os.mkdir(f"{home.name}/browser")
         if harness.IS_ROOT:
             os.chown(f"{home.name}/browser", harness.USER_UID, harness.USER_UID)
+        # First, as without a browser the test is skipped.
+        cls.browser = browser.Browser(f"{home.name}/browser")
+        cls.addClassCleanup(cls.browser.close)
         first = free_ports(COUNT)
         cls.many = ManySessions(EACH, "--local-ports", f"{first}-{first + COUNT - 1}")
         cls.addClassCleanup(cls.many.close)
@@ -52,8 +55,6 @@ class ServeRestartTest(unittest.TestCase):
         cls.full_kib = resident_kib(cls.serve.process.pid)
         cls.readers = {user: EventReader(cls.serve, user) for user in cls.many.users}
         cls.addClassCleanup(end_all, cls.readers.values())
-        cls.browser = browser.Browser(f"{home.name}/browser")
-        cls.addClassCleanup(cls.browser.close)
         cls.pages = [cls.open_page(cls.many.sessions[number * EACH]) for number in range(PAGES)]
 
     def run(self, result=None):
