@@ -103,7 +103,8 @@ void Tunnel::on_found(FoundProxy found) {
                                               done(std::move(opened->stream));
                                             });
   });
-  if (!found.passed_over.empty()) say("passed over:" + found.passed_over);
+  // Of somebody with several jobs all the others are passed over, each time: no news to him.
+  if (!found.passed_over.empty() && !options_.job) say("passed over:" + found.passed_over);
   say(describe_record(*record_) + ": hpc-proxy " + record_->program_version + " answers");
   observer_.on_tunnel_ready(*record_, moved);
 }

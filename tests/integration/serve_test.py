@@ -143,7 +143,7 @@ class EndTest(ServeTest):
         events = connection.getresponse()
         self.assertEqual(self.serve.stop(), 0)
         # The stream has its end: whoever watches comes again, and a drain does not wait for it.
-        self.assertIn(b'"state":"running"', events.read())
+        self.assertIn(b'"state":"queued"', events.read())
         self.assertFalse((self.serve.directory / "run/socket").exists())
 
 

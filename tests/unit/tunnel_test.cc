@@ -329,6 +329,19 @@ TEST_F(TunnelTest, ARunningJobWithoutAProxyIsListed) {
   EXPECT_TRUE(not_listed.empty());
 }
 
+TEST_F(TunnelTest, OtherJobsAreNoNewsToWhoWantsOne) {
+  auto other = running_on("c1", 45678, kToken);
+  other += "record stale.json\n|no JSON\n";
+  site.report = other;
+  start(that_stays("4711"));
+  follow(TunnelState::kReady);
+  EXPECT_EQ(said.find("passed over"), std::string::npos) << said;
+  site.report = other;
+  said.clear();
+  start(that_stays());
+  EXPECT_NE(said.find("passed over"), std::string::npos) << said;
+}
+
 TEST_F(TunnelTest, LeavesARecordThatItMayNotUse) {
   bool free = false;
   auto options = that_stays();
