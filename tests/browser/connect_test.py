@@ -48,8 +48,10 @@ class ConnectTest(apps.BrowserTestCase):
         url = f"{self.origin}/port/{app.port}/"
         self.assertEqual(other.evaluate(f"fetch('{url}').catch((error) => error.name)"),
                          "TypeError")
-        self.assertEqual([answer["status"] for answer in other.seen()["answers"]
-                          if answer["url"] == url], [403])
+        # The script may know of its failure before the driver has written down the answer.
+        self.assertEqual(harness.wait_until(
+            lambda: [answer["status"] for answer in other.seen()["answers"]
+                     if answer["url"] == url], "the answer"), [403])
 
 
 if __name__ == "__main__":
