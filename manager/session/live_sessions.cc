@@ -24,7 +24,6 @@ tl::unexpected<Error> none_such() {
 LiveSessions::LiveSessions(const LiveSession::Parts& parts, Store& store, EventLog& events,
                            PortPool* ports, Options options, CutTraffic cut_traffic)
     : parts_(parts),
-      store_(store),
       events_(events),
       ports_(ports),
       options_(std::move(options)),

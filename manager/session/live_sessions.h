@@ -98,7 +98,6 @@ class LiveSessions final : public Sessions, private LiveSession::Owner {
   SessionInfo info(const Entry& entry) const { return info(entry.session->row(), entry.lease); }
 
   LiveSession::Parts parts_;
-  Store& store_;
   EventLog& events_;
   PortPool* ports_;
   Options options_;
