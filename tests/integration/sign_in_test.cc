@@ -129,12 +129,9 @@ TEST_F(SignInTest, ManyMayThinkAtATimeAndNobodysReconnectWaits) {
 // The agent, ssh_config and the server would all let the manager's own key in.
 TEST_F(SignInTest, AKeyOfTheManagersNeverSignsAPersonIn) {
   TestSshd sshd("PasswordAuthentication yes");
-  const std::string agent = folder.path("agent");
-  const ChildProcess process({"/usr/bin/ssh-agent", "-D", "-a", agent}, folder.path("agent.log"));
-  run_command("for i in $(seq 100); do [ -S " + agent + " ] && break; sleep 0.02; done; " +
-              "SSH_AUTH_SOCK=" + agent + " ssh-add -q " + sshd.client_key());
+  const TestAgent agent(folder.path("agent"), sshd.client_key());
   use(sshd.port(), sshd.known_hosts_line(),
-      "  IdentityFile " + sshd.client_key() + "\n  IdentityAgent " + agent + "\n");
+      "  IdentityFile " + sshd.client_key() + "\n  IdentityAgent " + agent.socket() + "\n");
   const auto id = begin(current_user());
   answer(id, "not the password");
   EXPECT_EQ(view_in(id, State::kFailed).error->code, Errc::kUnauthorized);

@@ -165,51 +165,39 @@ TEST_F(SshLoginTest, CertificateFileOfTheConfigurationIsUsedForItsKeyOnly) {
   expect_login(target);
 }
 
-/// An ssh-agent of its own with one key that has no file.
-struct TestAgent {
-  explicit TestAgent(const TestSshd& sshd, const std::string& key)
-      : socket(sshd.file("agent")),
-        process({"/usr/bin/ssh-agent", "-D", "-a", socket}, sshd.file("agent.log")) {
-    run_command("for i in $(seq 100); do [ -S " + socket + " ] && break; sleep 0.02; done; " +
-                "SSH_AUTH_SOCK=" + socket + " ssh-add -q " + key);
-  }
-  std::string socket;
-  ChildProcess process;
-};
-
 TEST_F(SshLoginTest, AgentKeyLogsIn) {
   TestSshd sshd;
-  const TestAgent agent(sshd, sshd.client_key());
+  const TestAgent agent(sshd.file("agent"), sshd.client_key());
   run_command("rm " + sshd.client_key() + " " + sshd.client_key() + ".pub");
   auto target = target_of(sshd);
   target.identities = {};
   target.ssh_config = sshd.file("agent_config");
   write_file(*target.ssh_config,
-             "Host *\n  IdentityFile none\n  IdentityAgent " + agent.socket + "\n");
+             "Host *\n  IdentityFile none\n  IdentityAgent " + agent.socket() + "\n");
   expect_login(target);
 }
 
 TEST_F(SshLoginTest, AgentWithoutTheRightKeyIsFollowedByTheFiles) {
   TestSshd sshd;
   make_key(sshd.file("other"));
-  const TestAgent agent(sshd, sshd.file("other"));
+  const TestAgent agent(sshd.file("agent"), sshd.file("other"));
   auto target = target_of(sshd);
   target.identities = {};
   target.ssh_config = sshd.file("agent_config");
   write_file(*target.ssh_config, "Host *\n  IdentityFile " + sshd.client_key() +
-                                     "\n  IdentityAgent " + agent.socket + "\n");
+                                     "\n  IdentityAgent " + agent.socket() + "\n");
   expect_login(target);
 }
 
 TEST_F(SshLoginTest, IdentitiesOnlyKeepsToTheFilesKeysInTheAgent) {
   TestSshd sshd("MaxAuthTries 2");
-  const TestAgent agent(sshd, sshd.client_key());
+  const TestAgent agent(sshd.file("agent"), sshd.client_key());
   auto target = target_of(sshd);
   target.identities = {};
   const auto configure = [&](const std::string& identity, const char* only) {
     target.ssh_config = sshd.file("agent_config");
     write_file(*target.ssh_config, "Host *\n  IdentityFile " + identity + "\n  IdentitiesOnly " +
-                                       only + "\n  IdentityAgent " + agent.socket + "\n");
+                                       only + "\n  IdentityAgent " + agent.socket() + "\n");
   };
   run_command("mv " + sshd.client_key() + ".pub " + sshd.file("public.pub"));
   configure(sshd.file("public"), "yes");
@@ -223,37 +211,37 @@ TEST_F(SshLoginTest, IdentitiesOnlyKeepsToTheFilesKeysInTheAgent) {
 TEST_F(SshLoginTest, AgentKeyOfTheConfiguredFileComesBeforeTheOthers) {
   TestSshd sshd("MaxAuthTries 2");
   for (const char* name : {"a", "b", "c"}) make_key(sshd.file(name));
-  const TestAgent agent(
-      sshd, sshd.file("a") + " " + sshd.file("b") + " " + sshd.file("c") + " " + sshd.client_key());
+  const TestAgent agent(sshd.file("agent"), sshd.file("a") + " " + sshd.file("b") + " " +
+                                                sshd.file("c") + " " + sshd.client_key());
   auto target = target_of(sshd);
   target.identities = {};
   target.ssh_config = sshd.file("agent_config");
   run_command("mv " + sshd.client_key() + ".pub " + sshd.file("public.pub"));
   write_file(*target.ssh_config, "Host *\n  IdentityFile " + sshd.file("public") +
-                                     "\n  IdentityAgent " + agent.socket + "\n");
+                                     "\n  IdentityAgent " + agent.socket() + "\n");
   expect_login(target);
 }
 
 TEST_F(SshLoginTest, NamedEncryptedKeyInTheAgentNeedsNoPassphrase) {
   TestSshd sshd;
-  const TestAgent agent(sshd, sshd.client_key());
+  const TestAgent agent(sshd.file("agent"), sshd.client_key());
   run_command("ssh-keygen -q -p -P '' -N secret -f " + sshd.client_key());
   auto target = target_of(sshd);
   target.ssh_config = sshd.file("agent_config");
-  write_file(*target.ssh_config, "Host *\n  IdentityAgent " + agent.socket + "\n");
+  write_file(*target.ssh_config, "Host *\n  IdentityAgent " + agent.socket() + "\n");
   expect_login(target);
   EXPECT_EQ(prompter.prompts, "");
 }
 
 TEST_F(SshLoginTest, OnlyTheNamedKeyIsOfferedWhereThatIsAskedFor) {
   TestSshd sshd("LogLevel DEBUG3");
-  const TestAgent agent(sshd, sshd.client_key());
+  const TestAgent agent(sshd.file("agent"), sshd.client_key());
   make_key(sshd.file("mine"));
   auto target = target_of(sshd);
   target.identities = {sshd.file("mine")};
   target.ssh_config = sshd.file("agent_config");
   write_file(*target.ssh_config, "Host *\n  IdentityFile " + sshd.client_key() +
-                                     "\n  IdentityAgent " + agent.socket + "\n");
+                                     "\n  IdentityAgent " + agent.socket() + "\n");
   expect_login(target);  // with the agent's key, which is why --identity alone is not enough
   target.only_identities = true;
   expect_refusal(target, Errc::kUnauthorized, sshd.file("mine"));
@@ -263,12 +251,12 @@ TEST_F(SshLoginTest, OnlyTheNamedKeyIsOfferedWhereThatIsAskedFor) {
 
 TEST_F(SshLoginTest, NoKeyCountsWhereOnlyAnswersDo) {
   TestSshd sshd;
-  const TestAgent agent(sshd, sshd.client_key());
+  const TestAgent agent(sshd.file("agent"), sshd.client_key());
   auto target = target_of(sshd);
   target.only_prompts = true;
   target.ssh_config = sshd.file("agent_config");
   write_file(*target.ssh_config, "Host *\n  IdentityFile " + sshd.client_key() +
-                                     "\n  IdentityAgent " + agent.socket + "\n");
+                                     "\n  IdentityAgent " + agent.socket() + "\n");
   expect_refusal(target, Errc::kForbidden, "it takes publickey");
   EXPECT_THAT(sshd.log(), ::testing::Not(HasSubstr("Accepted")));
 }
@@ -285,14 +273,14 @@ TEST_F(SshLoginTest, TwoKeysAreGivenWhereTheServerWantsTwo) {
 
 TEST_F(SshLoginTest, SilentAgentIsCutAtTheDeadline) {
   TestSshd sshd;
-  const TestAgent agent(sshd, sshd.client_key());
-  kill(agent.process.pid(), SIGSTOP);
+  const TestAgent agent(sshd.file("agent"), sshd.client_key());
+  kill(agent.pid(), SIGSTOP);
   connector = make_ssh_connector(loop, {.auth_timeout_ms = 300});
   auto target = target_of(sshd);
   target.identities = {};
   target.ssh_config = sshd.file("agent_config");
   write_file(*target.ssh_config,
-             "Host *\n  IdentityFile none\n  IdentityAgent " + agent.socket + "\n");
+             "Host *\n  IdentityFile none\n  IdentityAgent " + agent.socket() + "\n");
   expect_refusal(target, Errc::kTimeout, "logging in took longer");
 }
 

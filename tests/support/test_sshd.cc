@@ -18,6 +18,7 @@
 #include <fstream>
 #include <sstream>
 #include <stdexcept>
+#include <utility>
 
 namespace hpc {
 namespace {
@@ -93,6 +94,21 @@ std::string run_command(const std::string& command) {
   }
   pclose(pipe);
   return out;
+}
+
+// Without -D it listens first and then goes to the background, and says as whom: nobody waits for
+// the socket.
+TestAgent::TestAgent(std::string socket, const std::string& keys) : socket_(std::move(socket)) {
+  const std::string said = run_command("/usr/bin/ssh-agent -s -a " + socket_);
+  const std::string name = "SSH_AGENT_PID=";
+  if (const auto at = said.find(name); at != std::string::npos) {
+    pid_ = std::atoi(said.c_str() + at + name.size());
+  }
+  run_command("SSH_AUTH_SOCK=" + socket_ + " ssh-add -q " + keys);
+}
+
+TestAgent::~TestAgent() {
+  if (pid_ > 0) kill(pid_, SIGKILL);
 }
 
 std::vector<pid_t> children_of(pid_t pid) {

@@ -36,6 +36,23 @@ class ChildProcess {
 
 /// Runs a program to its end and returns what it printed; throws away the exit status.
 std::string run_command(const std::string& command);
+
+/// An ssh-agent that holds `keys` (files, blanks between them) and listens at `socket` when it has
+/// been made.
+class TestAgent {
+ public:
+  TestAgent(std::string socket, const std::string& keys);
+  ~TestAgent();
+  TestAgent(const TestAgent&) = delete;
+  TestAgent& operator=(const TestAgent&) = delete;
+  const std::string& socket() const { return socket_; }
+  pid_t pid() const { return pid_; }
+
+ private:
+  std::string socket_;
+  pid_t pid_ = -1;
+};
+
 /// Children of a process, by /proc.
 std::vector<pid_t> children_of(pid_t pid);
 int open_descriptors(pid_t pid);
