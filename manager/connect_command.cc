@@ -10,22 +10,9 @@
 #include "common/exit_code.h"
 #include "manager/browser.h"
 #include "manager/gateway/local_listeners.h"
+#include "manager/session/channel_pool.h"
 
 namespace hpc {
-
-namespace {
-
-// hpc-proxy closes an idle connection after 75 s; one that we drop first cannot die under a
-// request.
-constexpr std::uint64_t kIdleChannelMs = 60'000;
-
-UpstreamPoolOptions pool_options() {
-  UpstreamPoolOptions options;
-  options.idle_ms = kIdleChannelMs;
-  return options;
-}
-
-}  // namespace
 
 ConnectCommand::ConnectCommand(ConnectOptions options, SshPrompter& prompter)
     : options_(std::move(options)),
@@ -56,7 +43,7 @@ Status ConnectCommand::build() {
   port_ = listeners_.front()->port();
   if (auto built = build_access(port_); !built) return built;
   build_tunnel();
-  pool_ = std::make_unique<UpstreamPool>(loop_, *tunnel_, pool_options());
+  pool_ = std::make_unique<UpstreamPool>(loop_, *tunnel_, channel_pool_options());
   gateway_ = std::make_unique<ConnectGateway>(*access_, *pool_, *tunnel_, port_,
                                               options_.root_fallback, log_);
   HttpServerOptions server_options;

@@ -3,24 +3,11 @@
 #include <utility>
 
 #include "common/rfc3339.h"
+#include "manager/session/channel_pool.h"
 #include "manager/session/job_inquiry.h"
 #include "manager/session/next_turn.h"
 
 namespace hpc {
-
-namespace {
-
-// hpc-proxy closes an idle connection after 75 s; one that we drop first cannot die under a
-// request.
-constexpr std::uint64_t kIdleChannelMs = 60'000;
-
-UpstreamPoolOptions pool_options() {
-  UpstreamPoolOptions options;
-  options.idle_ms = kIdleChannelMs;
-  return options;
-}
-
-}  // namespace
 
 LiveSession::LiveSession(const Parts& parts, SessionRow row, std::shared_ptr<WaitingRoom> room,
                          Owner& owner)
@@ -30,7 +17,7 @@ LiveSession::LiveSession(const Parts& parts, SessionRow row, std::shared_ptr<Wai
       owner_(owner),
       alarm_(parts.scheduler.make_alarm([this] { on_alarm(); })),
       activity_stored_at_(row_.last_activity.value_or(0)),
-      pool_(parts.loop, *this, pool_options()) {}
+      pool_(parts.loop, *this, channel_pool_options()) {}
 
 LiveSession::~LiveSession() = default;
 
