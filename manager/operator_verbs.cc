@@ -9,7 +9,7 @@
 #include "common/exit_code.h"
 #include "manager/console.h"
 #include "manager/session/json.h"
-#include "manager/text_table.h"
+#include "common/text_table.h"
 
 namespace hpc {
 

@@ -4,12 +4,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <array>
 #include <cstdio>
 #include <string_view>
 #include <vector>
 
+#include "common/text_table.h"
 #include "node-proxy/loopback_client.h"
 #include "node-proxy/ports_text.h"
 #include "node-proxy/url_template.h"
@@ -19,7 +18,6 @@ namespace hpc {
 namespace {
 
 using Json = rapidjson::Document;
-using Row = std::array<std::string, 5>;
 
 // Looking for the programs of a busy node takes it a few turns of its loop.
 constexpr int kAsksMax = 10;
@@ -32,46 +30,13 @@ std::string text_of(const rapidjson::Value& port, const char* name) {
   return found->value.IsInt64() ? std::to_string(found->value.GetInt64()) : std::string();
 }
 
-Row row_of(const rapidjson::Value& port, const std::string& url_template) {
+TableRow row_of(const rapidjson::Value& port, const std::string& url_template) {
   const auto age = port.FindMember("age_seconds");
   const bool known = age != port.MemberEnd() && age->value.IsInt64();
   std::string url = text_of(port, "url");
   if (!url.empty() && !url_template.empty()) url = fill_url(url_template, text_of(port, "port"));
   return {text_of(port, "port"), text_of(port, "process"), text_of(port, "pid"),
           known ? duration_text(age->value.GetInt64()) : std::string(), url};
-}
-
-/// Characters, not bytes, so that names in other scripts keep the columns in line.
-std::size_t width_of(std::string_view text) {
-  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
-    return (static_cast<unsigned char>(c) & 0xC0U) != 0x80;
-  }));
-}
-
-std::string aligned(const std::vector<Row>& rows) {
-  std::array<std::size_t, 5> widths{};
-  for (const Row& row : rows) {
-    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], width_of(row[i]));
-  }
-  std::string text;
-  for (const Row& row : rows) {
-    std::string line;
-    for (std::size_t i = 0; i < row.size(); ++i) {
-      line += row[i];
-      line.append(widths[i] - width_of(row[i]) + 2, ' ');
-    }
-    text += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
-  }
-  return text;
-}
-
-std::string tabbed(const std::vector<Row>& rows) {
-  std::string text;
-  for (const Row& row : rows) {
-    for (std::size_t i = 0; i < row.size(); ++i) text.append(i > 0 ? "\t" : "").append(row[i]);
-    text += "\n";
-  }
-  return text;
 }
 
 bool names_complete(const std::string& body) {
@@ -89,13 +54,11 @@ Result<std::string> ports_lines(const std::string& body, const std::string& url_
   if (!json.IsObject() || !json.HasMember("ports") || !json["ports"].IsArray()) {
     return fail(Errc::kNetwork, "hpc-proxy", "its list of ports is not what was expected");
   }
-  std::vector<Row> rows;
-  if (terminal) rows.push_back({"PORT", "PROGRAM", "PROCESS", "RUNS FOR", "URL"});
+  std::vector<TableRow> rows;
   for (const auto& port : json["ports"].GetArray()) {
     if (port.IsObject()) rows.push_back(row_of(port, url_template));
   }
-  if (terminal && rows.size() == 1) return std::string();
-  return terminal ? aligned(rows) : tabbed(rows);
+  return text_table({"PORT", "PROGRAM", "PROCESS", "RUNS FOR", "URL"}, rows, terminal);
 }
 
 Status print_ports(const JobRecord& record, const Options& options) {

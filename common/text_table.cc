@@ -1,4 +1,4 @@
-#include "manager/text_table.h"
+#include "common/text_table.h"
 
 #include <algorithm>
 #include <string_view>
