@@ -9,6 +9,7 @@ SUPPORT = pathlib.Path(__file__).resolve().parent.parent / "support"
 sys.path[:0] = [str(SUPPORT), str(SUPPORT / "browser")]
 import apps  # noqa: E402
 import harness  # noqa: E402
+from page_scripts import CONNECT, RUN  # noqa: E402
 
 WORKER = """
 self.addEventListener('install', () => self.skipWaiting());
@@ -37,18 +38,6 @@ EMBED = """(url) => new Promise((resolve) => {
   frame.src = url;
   frame.onload = () => resolve('loaded');
   document.body.append(frame);
-})"""
-RUN = """(url) => new Promise((resolve) => {
-  const script = document.createElement('script');
-  script.src = url;
-  script.onload = () => resolve('loaded');
-  script.onerror = () => resolve('refused');
-  document.body.append(script);
-})"""
-CONNECT = """(url) => new Promise((resolve) => {
-  const socket = new WebSocket(url.replace('http', 'ws'));
-  socket.onopen = () => resolve('open');
-  socket.onerror = () => resolve('refused');
 })"""
 
 

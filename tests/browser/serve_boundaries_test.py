@@ -15,6 +15,7 @@ import sys
 SUPPORT = pathlib.Path(__file__).resolve().parent.parent / "support"
 sys.path[:0] = [str(SUPPORT), str(SUPPORT / "browser")]
 import harness  # noqa: E402
+from page_scripts import CONNECT, RUN  # noqa: E402
 from serve_case import ServeTestCase  # noqa: E402
 
 # What a page can try; each says how it went.
@@ -30,18 +31,6 @@ SHOW = """(url) => new Promise((resolve) => {
   image.onload = () => resolve('loaded');
   image.onerror = () => resolve('refused');
   image.src = url;
-})"""
-RUN = """(url) => new Promise((resolve) => {
-  const script = document.createElement('script');
-  script.src = url;
-  script.onload = () => resolve('loaded');
-  script.onerror = () => resolve('refused');
-  document.body.append(script);
-})"""
-CONNECT = """(url) => new Promise((resolve) => {
-  const socket = new WebSocket(url.replace('http', 'ws'));
-  socket.onopen = () => resolve('open');
-  socket.onerror = () => resolve('refused');
 })"""
 EMBED = """(url) => new Promise((resolve) => {
   const frame = document.createElement('iframe');

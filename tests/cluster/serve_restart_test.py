@@ -18,6 +18,7 @@ import browser  # noqa: E402
 import harness  # noqa: E402
 from many_sessions import (EchoClient, EventReader, ManySessions, all_event_numbers,  # noqa: E402
                            end_all, free_ports, kill_and_start, resident_kib)
+from serve_site import ShowsServeLog  # noqa: E402
 from waiting import wait_until  # noqa: E402
 
 EACH = 10
@@ -30,7 +31,7 @@ SESSION_KIB_MAX = 400
 PAGES = 2
 
 
-class ServeRestartTest(unittest.TestCase):
+class ServeRestartTest(ShowsServeLog, unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         home = tempfile.TemporaryDirectory(prefix="hpc-browser-test.")
@@ -56,13 +57,6 @@ class ServeRestartTest(unittest.TestCase):
         cls.readers = {user: EventReader(cls.serve, user) for user in cls.many.users}
         cls.addClassCleanup(end_all, cls.readers.values())
         cls.pages = [cls.open_page(cls.many.sessions[number * EACH]) for number in range(PAGES)]
-
-    def run(self, result=None):
-        before = len(result.failures) + len(result.errors)
-        super().run(result)
-        if len(result.failures) + len(result.errors) > before:
-            print(self.serve.said()[-6000:], file=sys.stderr)
-        return result
 
     @classmethod
     def wait_for_echoes(cls, opened=1, seconds=60):

@@ -13,14 +13,14 @@ import unittest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
 import harness  # noqa: E402
 from connect_site import App, LoginHost, free_port, kill_tree  # noqa: E402
-from serve_site import Serve  # noqa: E402
+from serve_site import Serve, ShowsServeLog  # noqa: E402
 from waiting import wait_until  # noqa: E402
 from websocket import WebSocketError  # noqa: E402
 
 CONFIG = 6
 
 
-class ServeTest(unittest.TestCase):
+class ServeTest(ShowsServeLog, unittest.TestCase):
     def setUp(self):
         self.host = LoginHost()
         self.addCleanup(self.host.close)
@@ -36,13 +36,6 @@ class ServeTest(unittest.TestCase):
                       {self.user: self.host.key}, [self.host.known_hosts], *options)
         self.addCleanup(serve.close)
         return serve
-
-    def run(self, result=None):
-        before = len(result.failures) + len(result.errors)
-        super().run(result)
-        if len(result.failures) + len(result.errors) > before:
-            print(self.serve.said()[-6000:], file=sys.stderr)
-        return result
 
     def running_session(self, **more):
         self.host.start_proxy()

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "manager/gateway/api_handler.h"
-#include "tests/support/gateway_fixture.h"
+#include "tests/support/admission_fixture.h"
 
 namespace hpc {
 namespace {
@@ -56,32 +56,15 @@ std::vector<Row> rows() {
   };
 }
 
-struct ApiAdmissionTest : GatewayFixture {
+struct ApiAdmissionTest : AdmissionFixture {
   ApiAdmissionTest() {
     sessions.ports = Sessions::PortReport{};
     const auto alices = sessions.add({"alice", "main", "vscode", 1}).row.id;
     sessions.add({"bob", "main", "vscode", 1});
     events.add_session(alices, "alice");
-    for (const char* user : {"bob", "alice", "root"}) {
-      api_tokens[user] = make_token(user, TokenKind::kApi);
-      logins[user] = make_token(user, TokenKind::kLogin);
-    }
     build();
   }
   Api& served_api() override { return real; }
-  void identify_by(By by) {
-    options.auth = by == By::kHeader ? AuthMode::kHeader : AuthMode::kToken;
-    build();
-  }
-  RequestHead from(const std::string& user, By by, RequestHead head) {
-    if (user.empty()) return head;
-    if (by == By::kBearer) head.fields.add("Authorization", "Bearer " + api_tokens.at(user));
-    if (by == By::kHeader) head.fields.add("Remote-User", user);
-    if (by == By::kCookie) {
-      head.fields.add("Cookie", cookies->login_name() + "=" + logins.at(user));
-    }
-    return head;
-  }
   std::string outcome(const RequestHead& head) {
     const auto decision = ask(head);
     const auto* got = std::get_if<LocalAnswer>(&decision);
@@ -89,18 +72,9 @@ struct ApiAdmissionTest : GatewayFixture {
     const bool no = got->status == 401 || (got->status >= 403 && got->status <= 405);
     return no ? std::to_string(got->status) : "yes";
   }
-  std::string whole(const RequestHead& head) {
-    const auto decision = ask(head);
-    const auto* got = std::get_if<LocalAnswer>(&decision);
-    if (got == nullptr) return "not answered at once";
-    std::string text = std::to_string(got->status) + "\n";
-    for (const auto& [name, value] : got->fields) text += name + ": " + value + "\n";
-    return text + got->body;
-  }
 
   EventLog events{clock};
   ApiHandler real{sessions, events, tokens, clock, [this] { return now; }};
-  std::map<std::string, std::string> api_tokens, logins;
 };
 
 TEST_F(ApiAdmissionTest, EveryCallForEverybody) {

@@ -4,7 +4,7 @@
 #include <array>
 #include <string>
 
-#include "tests/support/gateway_fixture.h"
+#include "tests/support/admission_fixture.h"
 
 namespace hpc {
 namespace {
@@ -70,30 +70,13 @@ const Row kRows[] = {
     {"/api/v1/admin/ports/stats", kApiCall, kApiCall, kApiCall},
 };
 
-struct ServeAdmissionTest : GatewayFixture {
+struct ServeAdmissionTest : AdmissionFixture {
   ServeAdmissionTest() {
     const auto running = sessions.add({"alice", "main", "vscode", 1}).row.id;
     sessions.set_active(running);
     auto& ended = sessions.add({"alice", "main", "jupyter", 1}, SessionState::kEnded);
     ended.row.ended_at = now;
     ended.row.reason = "the job ended";
-    for (const char* user : {"bob", "alice", "root"}) {
-      api_tokens[user] = make_token(user, TokenKind::kApi);
-      logins[user] = make_token(user, TokenKind::kLogin);
-    }
-  }
-  void identify_by(By by) {
-    options.auth = by == By::kHeader ? AuthMode::kHeader : AuthMode::kToken;
-    build();
-  }
-  RequestHead from(const std::string& user, By by, RequestHead head) {
-    if (user.empty()) return head;
-    if (by == By::kBearer) head.fields.add("Authorization", "Bearer " + api_tokens.at(user));
-    if (by == By::kHeader) head.fields.add("Remote-User", user);
-    if (by == By::kCookie) {
-      head.fields.add("Cookie", cookies->login_name() + "=" + logins.at(user));
-    }
-    return head;
   }
   std::string outcome(const RequestHead& head) {
     auto decision = ask(head);
@@ -110,17 +93,6 @@ struct ServeAdmissionTest : GatewayFixture {
     if (own_page) return "own";
     return got.status == 404 ? "none" : std::to_string(got.status);
   }
-  /// Everything of it, as text.
-  std::string whole(const RequestHead& head) {
-    auto decision = ask(head);
-    const auto* got = std::get_if<LocalAnswer>(&decision);
-    if (got == nullptr) return "not answered here";
-    std::string text = std::to_string(got->status) + (got->close ? " close" : "") + "\n";
-    for (const auto& [name, value] : got->fields) text += name + ": " + value + "\n";
-    return text + got->body;
-  }
-
-  std::map<std::string, std::string> api_tokens, logins;
 };
 
 TEST_F(ServeAdmissionTest, EveryRouteForEverybody) {

@@ -9,13 +9,12 @@
 import http.server
 import pathlib
 import subprocess
-import sys
 import threading
 
 import apps
 import harness
 from connect_site import LoginHost
-from serve_site import Serve
+from serve_site import Serve, ShowsServeLog
 
 
 class Recorder(http.server.ThreadingHTTPServer):
@@ -95,7 +94,7 @@ def may_mount():
                                               capture_output=True).returncode == 0
 
 
-class ServeTestCase(apps.BrowserTestCase):
+class ServeTestCase(ShowsServeLog, apps.BrowserTestCase):
     """One host, one serve and one user for each test."""
 
     # Everything here is of the user who runs the test: sshd logs in nobody else.
@@ -115,13 +114,6 @@ class ServeTestCase(apps.BrowserTestCase):
 
     def keys(self):
         return {self.user: self.host.key}
-
-    def run(self, result=None):
-        before = len(result.failures) + len(result.errors)
-        super().run(result)
-        if len(result.failures) + len(result.errors) > before:
-            print(self.serve.said()[-6000:], file=sys.stderr)
-        return result
 
     def recorder(self, body, **options):
         recorder = Recorder(body, **options)
