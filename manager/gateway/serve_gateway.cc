@@ -223,22 +223,26 @@ Decision ServeGateway::api(const Asked& asked) {
 
 // ---------------------------------------------------------------------------------- sessions' apps
 Decision ServeGateway::user(const Asked& asked, const RequestHead& meant, const UserRoute& route) {
-  const auto info = sessions_.find(route.key);
-  const auto verdict = may(asked, Resource::kTraffic, info ? info->row.key.user : "");
+  const auto to = sessions_.route(route.key);
+  const auto info = to ? std::nullopt : sessions_.find(route.key);
+  const bool exists = to || info;
+  const auto verdict = may(asked, Resource::kTraffic, exists ? route.key.user : "");
   if (verdict != Allowed::kYes) return refuse(asked, verdict, route.key.user);
-  if (info->row.state == SessionState::kEnded) return session_gone_answer(*info, asked.navigation);
+  if (!to && info->row.state == SessionState::kEnded) {
+    return session_gone_answer(*info, asked.navigation);
+  }
   if (route.needs_slash && !meant.websocket_upgrade) {
     return moved(308, with_slash(route.prefix, route.rest));
   }
-  return forward(asked, meant, route, *info);
+  if (!to) return session_waiting_answer(*info, nullptr, asked.navigation);
+  return forward(asked, meant, route, *to);
 }
 
 Decision ServeGateway::forward(const Asked& asked, const RequestHead& meant, const UserRoute& route,
-                               const SessionInfo& info) {
-  const auto to = sessions_.route(info.row.id);
+                               const SessionRoute& to) {
   const bool may_wait = may_wait_for_tunnel(meant);
-  if (!to || (!to->tunnel.ready() && asked.navigation && may_wait)) {
-    return session_waiting_answer(info, to ? &to->tunnel : nullptr, asked.navigation);
+  if (!to.tunnel.ready() && asked.navigation && may_wait) {
+    return session_waiting_answer(*sessions_.find(to.id), &to.tunnel, asked.navigation);
   }
   EdgeView view;
   view.scheme = options_.url.scheme;
@@ -254,9 +258,9 @@ Decision ServeGateway::forward(const Asked& asked, const RequestHead& meant, con
   if (options_.root_fallback && asked.navigation && route.kind != UserRoute::Kind::kPorts) {
     view.last_app_cookie = last_app_set_cookie(options_.port, route.prefix);
   }
-  sessions_.note_activity(to->id);
-  return Forward{&to->pool, may_wait ? Tunnel::kMayWait : Tunnel::kAtOnce, std::move(target),
-                 make_edge_policy(meant, asked.client, to->tunnel, std::move(view)), to->id};
+  sessions_.note_activity(to.id);
+  return Forward{&to.pool, may_wait ? Tunnel::kMayWait : Tunnel::kAtOnce, std::move(target),
+                 make_edge_policy(meant, asked.client, to.tunnel, std::move(view)), to.id};
 }
 
 Decision ServeGateway::short_port(const Asked& asked, const PortRoute& port) {

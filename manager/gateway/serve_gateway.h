@@ -60,7 +60,7 @@ class ServeGateway final : public HttpHandler {
   Decision api(const Asked& asked);
   Decision user(const Asked& asked, const RequestHead& meant, const UserRoute& route);
   Decision forward(const Asked& asked, const RequestHead& meant, const UserRoute& route,
-                   const SessionInfo& info);
+                   const SessionRoute& to);
   Decision short_port(const Asked& asked, const PortRoute& port);
   std::optional<Decision> root_fallback(const Asked& asked);
   LocalAnswer ready() const;

@@ -386,6 +386,11 @@ std::optional<SessionRoute> LiveSessions::route(const std::string& id) {
   return SessionRoute{entry->first, session.pool(), session.tunnel()};
 }
 
+std::optional<SessionRoute> LiveSessions::route(const SessionKey& key) {
+  const auto live = by_key_.find(key);
+  return live == by_key_.end() ? std::nullopt : route(live->second);
+}
+
 std::vector<Sessions::ClusterInfo> LiveSessions::clusters(const std::string& user) const {
   constexpr std::string_view kStates[] = {"down", "connecting", "up", "waiting", "stopped"};
   std::vector<ClusterInfo> out;

@@ -63,6 +63,7 @@ class LiveSessions final : public Sessions, private LiveSession::Owner {
   std::vector<SessionInfo> list(const std::optional<std::string>& user) const override;
   std::optional<SessionInfo> active_of(const std::string& user) const override;
   std::optional<SessionRoute> route(const std::string& id) override;
+  std::optional<SessionRoute> route(const SessionKey& key) override;
   void note_activity(const std::string& id) override;
   std::vector<ClusterInfo> clusters(const std::string& user) const override;
   std::optional<PortReport> port_report() const override;

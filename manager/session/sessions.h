@@ -48,6 +48,8 @@ class Sessions {
 
   /// For a live session, else nothing. Also while its tunnel is down: the pool knows how to wait.
   virtual std::optional<SessionRoute> route(const std::string& id) = 0;
+  /// The same by key: what every forwarded request asks, so nothing is copied for it.
+  virtual std::optional<SessionRoute> route(const SessionKey& key) = 0;
   /// A request goes there now: its time is the session's last activity.
   virtual void note_activity(const std::string& id) = 0;
 

@@ -121,6 +121,10 @@ class FakeSessions final : public Sessions {
     if (one == nullptr || ended(*one)) return std::nullopt;
     return SessionRoute{one->info.row.id, one->pool, one->tunnel};
   }
+  std::optional<SessionRoute> route(const SessionKey& key) override {
+    const One* one = live(key);
+    return one == nullptr ? std::nullopt : route(one->info.row.id);
+  }
   void note_activity(const std::string& id) override { noted.push_back(id); }
   std::vector<ClusterInfo> clusters(const std::string&) const override { return known_clusters; }
   std::optional<PortReport> port_report() const override { return ports; }

@@ -273,8 +273,10 @@ TEST_F(LiveSessionsTest, EndingOneLeavesTheOthersAlone) {
   EXPECT_EQ(row(one).ended_at, wall_ms);
   EXPECT_EQ(cut, std::vector<std::string>{one});
   EXPECT_FALSE(sessions->route(one));
+  EXPECT_FALSE(sessions->route(SessionKey{"alice", "main", "vscode", 1}));
   for (const auto& id : {two, other}) {
     EXPECT_EQ(state(id), "running");
+    EXPECT_EQ(sessions->route(row(id).key)->id, id);
     EXPECT_TRUE(sessions->route(id)->tunnel.ready());
   }
   EXPECT_EQ(sessions->list("alice").size(), 1U);
