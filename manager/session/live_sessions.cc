@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "common/hello.h"
+#include "manager/session/next_turn.h"
 
 namespace hpc {
 
@@ -216,6 +217,17 @@ void LiveSessions::activate(const std::string& id, Done done) {
   journal_.record(now, {SetActive{row.key.user, id}}, [now, done](const Status& stored) {
     if (!stored) return done(tl::unexpected(stored.error()));
     done(now);
+  });
+}
+
+void LiveSessions::extend(const std::string& id, std::uint64_t, Done done) {
+  if (!find(id)) return answer(done, none_such());
+  answer(done, fail(Errc::kConflict, "sessions", "this manager did not start its job"));
+}
+
+std::unique_ptr<Pending> LiveSessions::read_log(const std::string&, std::uint64_t, LogDone done) {
+  return std::make_unique<NextTurn>(parts_.scheduler, [done = std::move(done)] {
+    done(fail(Errc::kNotFound, "sessions", "this manager did not start its job, so has no log"));
   });
 }
 

@@ -58,6 +58,9 @@ class LiveSessions final : public Sessions, private LiveSession::Owner {
   void create(const NewSession& wanted, Done done) override;
   void end(const std::string& id, Done done) override;
   void activate(const std::string& id, Done done) override;
+  void extend(const std::string& id, std::uint64_t minutes, Done done) override;
+  std::unique_ptr<Pending> read_log(const std::string& id, std::uint64_t offset,
+                                    LogDone done) override;
   std::optional<SessionInfo> find(const std::string& id) const override;
   std::optional<SessionInfo> find(const SessionKey& key) const override;
   std::vector<SessionInfo> list(const std::optional<std::string>& user) const override;

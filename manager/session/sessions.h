@@ -1,4 +1,5 @@
 #pragma once
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -10,8 +11,12 @@
 #include "manager/session/port_pool.h"
 #include "manager/session/session_info.h"
 #include "manager/session/tunnel_view.h"
+#include "manager/slurm/job_actions.h"
 
 namespace hpc {
+
+// A year: no site has longer limits.
+constexpr std::uint64_t kExtendMinutesMax = 525'600;
 
 /// Where requests to one live session go. Lives until the session has ended; a running exchange
 /// must not outlive it (its pool is closed, which ends its exchanges).
@@ -37,6 +42,16 @@ class Sessions {
   virtual void end(const std::string& id, Done done) = 0;
   /// Makes it its user's active one. kNotFound: there is none, or it has ended.
   virtual void activate(const std::string& id, Done done) = 0;
+  /// Asks SLURM for so many more minutes (1 to kExtendMinutesMax) for its job. kNotFound as above;
+  /// kConflict: it has no job of its own that runs; kForbidden: the site does not allow it, with
+  /// SLURM's own words; kUnavailable: SLURM cannot be asked just now.
+  virtual void extend(const std::string& id, std::uint64_t minutes, Done done) = 0;
+  /// A part of its job's log (job_actions.h). `done` once, in a later turn, unless the returned
+  /// object is destroyed first. kNotFound: there is no such session or no log of it, with the
+  /// reason; kUnavailable: it cannot be read just now.
+  using LogDone = std::function<void(Result<JobLogPart>)>;
+  virtual std::unique_ptr<Pending> read_log(const std::string& id, std::uint64_t offset,
+                                            LogDone done) = 0;
 
   /// Live ones and those that ended lately.
   virtual std::optional<SessionInfo> find(const std::string& id) const = 0;

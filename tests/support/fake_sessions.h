@@ -1,4 +1,6 @@
 #pragma once
+#include <algorithm>
+#include <cstdint>
 #include <deque>
 #include <map>
 #include <memory>
@@ -89,6 +91,34 @@ class FakeSessions final : public Sessions {
       set_active(id);
       return one->info;
     });
+  }
+
+  // What extend() was asked for, and what read_log() gives a part of.
+  std::vector<std::pair<std::string, std::uint64_t>> extended;
+  std::map<std::string, std::string> logs;  // by session; none: kNotFound
+  void extend(const std::string& id, std::uint64_t minutes, Done done) override {
+    extended.emplace_back(id, minutes);
+    later(std::move(done), [this, id]() -> Result<SessionInfo> {
+      One* one = at(id);
+      if (one == nullptr || ended(*one)) return fail(Errc::kNotFound, "session", "no such session");
+      return one->info;
+    });
+  }
+  std::unique_ptr<Pending> read_log(const std::string& id, std::uint64_t offset,
+                                    LogDone done) override {
+    auto alive = std::make_shared<bool>(true);
+    due_.push_back([this, id, offset, done = std::move(done), weak = std::weak_ptr(alive)] {
+      if (weak.expired()) return;
+      if (!logs.contains(id)) return done(fail(Errc::kNotFound, "log", "there is no log yet"));
+      const std::string& all = logs[id];
+      const auto from = offset == kJobLogTail ? 0 : std::min<std::uint64_t>(offset, all.size());
+      done(JobLogPart{from, all.size(), all.substr(from)});
+    });
+    struct Held final : Pending {
+      explicit Held(std::shared_ptr<bool> held) : held_(std::move(held)) {}
+      std::shared_ptr<bool> held_;
+    };
+    return std::make_unique<Held>(std::move(alive));
   }
 
   std::optional<SessionInfo> find(const std::string& id) const override {

@@ -1,0 +1,26 @@
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "manager/session/cluster_login.h"
+#include "manager/session/scheduler.h"
+
+namespace hpc {
+
+// How long a command waits for a login that is not up.
+constexpr std::uint64_t kLoginWaitMs = 60'000;
+
+/// Runs one command as a user on a cluster, as soon as his login is up; holds the login for as long
+/// as that takes. Calls `done` once, in a later turn, unless destroyed first. Errors: those of
+/// ClusterLogins::login() and of SshConnection::exec(); kUnavailable with the login's trouble where
+/// it stops, is lost, or is not up after kLoginWaitMs. A command whose connection was lost may have
+/// run or not.
+///
+/// `logins` and `scheduler` must outlive it.
+std::unique_ptr<Pending> login_exec(Scheduler& scheduler, ClusterLogins& logins,
+                                    const std::string& user, const std::string& cluster,
+                                    std::string command, std::string input,
+                                    std::uint64_t timeout_ms, ExecDone done);
+
+}  // namespace hpc

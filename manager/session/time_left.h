@@ -1,0 +1,36 @@
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "manager/session/scheduler.h"
+#include "manager/store/store.h"
+
+namespace hpc {
+
+/// Says when a job's time runs out: once each at 30, 10, 5 and 1 minutes before its end; of several
+/// that have passed at once, the last only. `scheduler` must outlive it.
+class TimeLeft {
+ public:
+  using Notice = std::function<void(unsigned minutes)>;
+  TimeLeft(Scheduler& scheduler, UnixClock now, Notice notice);
+  ~TimeLeft();
+  TimeLeft(const TimeLeft&) = delete;
+  TimeLeft& operator=(const TimeLeft&) = delete;
+
+  /// The job ends then (unix ms), or nobody knows when. An end that is put off makes the notices
+  /// behind it due again; the same end as before changes nothing.
+  void set_end(std::optional<std::int64_t> ends_at);
+
+ private:
+  void look();
+
+  UnixClock now_;
+  Notice notice_;
+  std::unique_ptr<Alarm> alarm_;
+  std::optional<std::int64_t> ends_at_;
+  std::optional<unsigned> said_;  // the last of the notices
+};
+
+}  // namespace hpc
