@@ -2,6 +2,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "common/upstream_pool.h"
@@ -16,6 +17,7 @@ namespace hpc {
 class JobLauncher {
  public:
   using SubmitDone = std::function<void(Result<std::string>)>;
+  using FindDone = std::function<void(Result<std::optional<std::string>>)>;
   using Done = std::function<void(Status)>;
   using LogDone = std::function<void(Result<JobLogPart>)>;
   virtual ~JobLauncher() = default;
@@ -24,12 +26,14 @@ class JobLauncher {
   /// those that there are.
   virtual Status can_launch(const std::string& ide) const = 0;
 
-  /// Submits the session's job; the id of it. With `maybe_submitted` it is looked for by its name
-  /// first, and taken if it is there. Errors that are final: kBadRequest (SLURM refused it, in its
-  /// own words), kNotFound (no SLURM there, or no template). After any other the job may exist:
-  /// call again, with `maybe_submitted`.
-  virtual std::unique_ptr<Pending> submit(const SessionRow& session, bool maybe_submitted,
-                                          SubmitDone done) = 0;
+  /// Submits the session's job; the id of it. Errors that are final: kBadRequest (SLURM refused it,
+  /// in its own words), kNotFound (no SLURM there, or no template). kUnavailable: sbatch did not
+  /// run, or has ended saying that SLURM could not be asked; the job may exist all the same. After
+  /// any other error the answer was lost, sbatch may still run, and for as long as
+  /// kSbatchSecondsMax a job may still come of it.
+  virtual std::unique_ptr<Pending> submit(const SessionRow& session, SubmitDone done) = 0;
+  /// Looks for the session's job by its name, and submits nothing; nothing: SLURM knows none.
+  virtual std::unique_ptr<Pending> find(const SessionRow& session, FindDone done) = 0;
   /// Cancels the session's own job, never any other, and removes what is left of the session on the
   /// cluster. Success: SLURM says that the job is over. Else: call again.
   virtual std::unique_ptr<Pending> end(const SessionRow& session, Done done) = 0;

@@ -14,6 +14,10 @@ struct JobSubmission {
   JobRequest request;
 };
 
+// sbatch is stopped (by timeout(1), with SIGKILL 5 s later) on the login node after so long: an
+// answer that is later than that is none, and no job comes of it any more.
+constexpr unsigned kSbatchSecondsMax = 45;
+
 /// The command to run over SSH; the job script goes on its stdin, as it is. It makes the session's
 /// directory ~/.hpc-proxy/sessions/ID (0700, all of the way), where the job's log `job.log` goes,
 /// and runs sbatch --parsable with open-mode append. Fixed text and checked values only, the same
