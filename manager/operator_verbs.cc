@@ -7,9 +7,9 @@
 #include <cstdio>
 
 #include "common/exit_code.h"
+#include "common/text_table.h"
 #include "manager/console.h"
 #include "manager/session/json.h"
-#include "common/text_table.h"
 
 namespace hpc {
 
@@ -100,6 +100,7 @@ std::string start_body(const VerbOptions& options) {
   text("cluster", options.cluster);
   text("ide", options.ide);
   text("job", options.job);
+  if (options.attach) add_bool(body.get(), "attach", true);
   number("slot", options.slot);
   number("cpus", options.cpus);
   number("gpus", options.gpus);

@@ -72,6 +72,8 @@ void add_start(CLI::App& sessions, RawVerb& raw) {
   start->add_option("--ide", options.ide, "which program it is for")->required()->type_name("NAME");
   start->add_option("--job", options.job, "attach to this job, which runs already")
       ->type_name("ID");
+  start->add_flag("--attach", options.attach,
+                  "start no job: attach to any hpc-proxy of the user that runs already");
   start->add_option("--slot", options.slot, "the how-manieth of its kind; default: the first free")
       ->type_name("N");
   start->add_option("--cpus", options.cpus, "for the job")->type_name("N");

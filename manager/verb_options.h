@@ -27,10 +27,11 @@ enum class OperatorVerb : std::uint8_t {
 /// the API's to check.
 struct VerbOptions {
   OperatorVerb verb = OperatorVerb::kSessionsList;
-  std::string socket;  // empty: none is known
-  bool json = false;   // print the API's answer as it is
-  std::string id;      // of show, stop, logs, revoke
-  std::string user;    // of start and tokens create; lists: only this user's, empty: everybody's
+  std::string socket;   // empty: none is known
+  bool json = false;    // print the API's answer as it is
+  bool attach = false;  // of start: no job is started
+  std::string id;       // of show, stop, logs, revoke
+  std::string user;     // of start and tokens create; lists: only this user's, empty: everybody's
   std::string cluster, ide, job, label, memory, time, partition;
   std::optional<std::uint64_t> slot, cpus, gpus;
   std::optional<std::uint64_t> expires_s;

@@ -40,8 +40,9 @@ bool is_partition(std::string_view text) { return is_slurm_name(text, "._-"); }
 // Also of an array ("4711_3") and of a heterogeneous job ("4711+1").
 bool is_job_id(std::string_view text) { return is_slurm_name(text, "._-+"); }
 
-std::string spec_of(RequestMembers& members) {
+std::string spec_of(RequestMembers& members, bool attach) {
   const JsonPtr spec(cJSON_CreateObject());
+  if (attach) add_bool(spec.get(), "attach", true);
   const auto number = [&](const char* name, std::uint64_t max) {
     if (const auto value = members.number(name, 1, max)) add_number(spec.get(), name, *value);
   };
@@ -96,7 +97,9 @@ Result<NewSession> parse_new_session(std::string_view body) {
   wanted.job = members.text_or_number("job", is_job_id,
                                       "the id of a job that runs already, such as \"4711\"");
   wanted.user = members.text("user", is_session_name, kNameTakes).value_or("");
-  wanted.spec = spec_of(members);
+  // A job that is named is one to attach to, whatever else is said.
+  const bool attach = members.boolean("attach").value_or(false) || wanted.job.has_value();
+  wanted.spec = spec_of(members, attach);
   if (auto status = members.finish(); !status) return tl::unexpected(status.error());
   return wanted;
 }

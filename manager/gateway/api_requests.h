@@ -16,8 +16,9 @@ constexpr std::size_t kApiBodyBytesMax = std::size_t{64} * 1024;
 // that means something else than we would do is never done by halves.
 
 /// POST /api/v1/sessions. Its `user` is empty unless the body names one; `spec` has the members
-/// cpus, gpus, memory, partition and time that were given, checked, as one line of JSON, or is
-/// empty. kBadRequest: the detail names the member and says what it takes.
+/// attach (true, or not there; a `job` implies it), cpus, gpus, memory, partition and time that
+/// were given, checked, as one line of JSON, or is empty. kBadRequest: the detail names the member
+/// and says what it takes.
 Result<NewSession> parse_new_session(std::string_view body);
 
 /// POST /api/v1/tokens.

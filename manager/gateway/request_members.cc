@@ -60,6 +60,14 @@ std::optional<std::string> RequestMembers::text_or_number(const char* name, cons
   return std::nullopt;
 }
 
+std::optional<bool> RequestMembers::boolean(const char* name) {
+  const cJSON* found = member(name);
+  if (found == nullptr) return std::nullopt;
+  if (cJSON_IsBool(found)) return cJSON_IsTrue(found) != 0;
+  refuse(name, "true or false");
+  return std::nullopt;
+}
+
 Status RequestMembers::finish() {
   const cJSON* child = object_ == nullptr ? nullptr : object_->child;
   for (; child != nullptr && !failure_; child = child->next) {

@@ -31,6 +31,9 @@ class RequestMembers {
   std::optional<std::string> text_or_number(const char* name, const Rule& rule,
                                             std::string_view takes);
 
+  /// true or false.
+  std::optional<bool> boolean(const char* name);
+
   /// After the last member was read. kBadRequest: the first failure.
   Status finish();
 

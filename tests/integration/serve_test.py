@@ -261,7 +261,8 @@ class ReloadTest(ServeTest):
     def test_limits_and_certificate_change_and_open_connections_go_on(self):
         session = self.running_session()
         status, _, body = self.serve.request("POST", "/api/v1/sessions", self.user,
-                                             body={"cluster": "main", "ide": "vscode"})
+                                             body={"cluster": "main", "ide": "vscode",
+                                                   "attach": True})
         self.assertEqual(status, 429, body)
         old = self.serve.connect()
         self.addCleanup(old.close)

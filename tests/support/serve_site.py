@@ -187,10 +187,12 @@ class Serve:
             self.tokens[user] = json.loads(body)["token"]
         return self.tokens[user]
 
-    def create(self, user, cluster="main", ide="vscode", **more):
-        """POST /api/v1/sessions; the session."""
+    def create(self, user, cluster="main", ide="vscode", attach=True, **more):
+        """POST /api/v1/sessions; the session. It attaches to a job that runs, unless told not to:
+        then it starts one."""
         status, _, body = self.request("POST", "/api/v1/sessions", user,
-                                       body={"cluster": cluster, "ide": ide, **more})
+                                       body={"cluster": cluster, "ide": ide, "attach": attach,
+                                             **more})
         assert status == 202, (status, body)
         return json.loads(body)
 

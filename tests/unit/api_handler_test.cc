@@ -114,7 +114,7 @@ TEST_F(ApiHandlerTest, CreatesForTheCaller) {
   EXPECT_EQ(sessions.asked[0].user, "alice");
   EXPECT_EQ(sessions.asked[0].slot, 2U);
   EXPECT_EQ(sessions.asked[0].job, "4711");
-  EXPECT_EQ(sessions.asked[0].spec, R"({"cpus":4})");
+  EXPECT_EQ(sessions.asked[0].spec, R"({"attach":true,"cpus":4})");
   const auto id = member(answer, "id");
   EXPECT_EQ(field(answer, "Location"), "/api/v1/sessions/" + id.substr(1, id.size() - 2));
   EXPECT_EQ(member(answer, "state"), "\"queued\"");

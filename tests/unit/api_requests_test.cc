@@ -28,8 +28,9 @@ TEST(ApiRequestsTest, EverythingElseMayBeGiven) {
   EXPECT_EQ(wanted->slot, 2U);
   EXPECT_EQ(wanted->job, "4711");
   EXPECT_EQ(wanted->user, "bob");
-  EXPECT_EQ(wanted->spec,
-            R"({"cpus":8,"gpus":1,"memory":"4G","partition":"gpu","time":"1:30:00"})");
+  EXPECT_EQ(
+      wanted->spec,
+      R"({"attach":true,"cpus":8,"gpus":1,"memory":"4G","partition":"gpu","time":"1:30:00"})");
 }
 
 TEST(ApiRequestsTest, NullIsTheSameAsNotGiven) {
@@ -44,7 +45,21 @@ TEST(ApiRequestsTest, NumbersPassWhereTheTextWouldBeDigits) {
   const auto wanted = session(R"(,"job":4711,"time":90,"memory":4000)");
   ASSERT_TRUE(wanted.has_value());
   EXPECT_EQ(wanted->job, "4711");
-  EXPECT_EQ(wanted->spec, R"({"memory":"4000","time":"90"})");
+  EXPECT_EQ(wanted->spec, R"({"attach":true,"memory":"4000","time":"90"})");
+}
+
+TEST(ApiRequestsTest, AttachIsSaidOrComesWithAJob) {
+  for (const char* more : {R"(,"attach":true)", R"(,"job":"4711")",
+                           R"(,"job":"4711","attach":true)", R"(,"job":"4711","attach":false)"}) {
+    const auto wanted = session(more);
+    ASSERT_TRUE(wanted.has_value()) << more;
+    EXPECT_EQ(wanted->spec, R"({"attach":true})") << more;
+  }
+  for (const char* more : {"", R"(,"attach":false)", R"(,"attach":null)"}) {
+    const auto wanted = session(more);
+    ASSERT_TRUE(wanted.has_value()) << more;
+    EXPECT_EQ(wanted->spec, "") << more;
+  }
 }
 
 struct BadMember {
@@ -84,6 +99,8 @@ INSTANTIATE_TEST_SUITE_P(
                     BadMember{"job_option", R"(,"job":"-1")", "\"job\""},
                     BadMember{"job_shell", R"(,"job":"1;id")", "\"job\""},
                     BadMember{"job_list", R"(,"job":[1])", "\"job\""},
+                    BadMember{"attach_number", R"(,"attach":1)", "\"attach\": it takes true"},
+                    BadMember{"attach_text", R"(,"attach":"true")", "\"attach\""},
                     BadMember{"user_upper", R"(,"user":"Bob")", "\"user\""},
                     BadMember{"unknown", R"(,"cpu":4)", "\"cpu\" is no member"},
                     BadMember{"unknown_null", R"(,"cpu":null)", "\"cpu\" is no member"},

@@ -55,6 +55,13 @@ TEST(OperatorVerbsTest, StartSendsWhatWasGiven) {
             R"("gpus":1,"memory":"4G","time":"90","partition":"gpu"})");
 }
 
+TEST(OperatorVerbsTest, StartCanAttachToWhatRuns) {
+  auto options = options_of(OperatorVerb::kSessionsStart);
+  options.user = "alice";
+  options.attach = true;
+  EXPECT_EQ(verb_request(options).body, R"({"user":"alice","attach":true})");
+}
+
 TEST(OperatorVerbsTest, ATokenIsForAUser) {
   auto options = options_of(OperatorVerb::kTokensCreate);
   options.user = "alice";
