@@ -13,9 +13,10 @@ constexpr std::uint64_t kLoginWaitMs = 60'000;
 
 /// Runs one command as a user on a cluster, as soon as his login is up; holds the login for as long
 /// as that takes. Calls `done` once, in a later turn, unless destroyed first. Errors: those of
-/// ClusterLogins::login() and of SshConnection::exec(); kUnavailable with the login's trouble where
-/// it stops, is lost, or is not up after kLoginWaitMs. A command whose connection was lost may have
-/// run or not.
+/// ClusterLogins::login(); kUnavailable with the login's trouble where it stops or is not up after
+/// kLoginWaitMs; kNetwork where the connection is lost while the command runs; those of
+/// SshConnection::exec(). After kNetwork, kSsh, kTimeout, kTooLarge and kSystem the command may
+/// have run, or run still; after any other it has not.
 ///
 /// `logins` and `scheduler` must outlive it.
 std::unique_ptr<Pending> login_exec(Scheduler& scheduler, ClusterLogins& logins,

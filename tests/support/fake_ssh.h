@@ -1,7 +1,9 @@
 #pragma once
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -13,8 +15,22 @@
 
 namespace hpc {
 
+/// A command as the far side gets it.
+struct FakeCommand {
+  std::string command;
+  std::string input;
+  std::uint64_t timeout_ms = 0;
+
+  /// The marker that the input's first line sets.
+  std::string marker() const { return input.substr(input.find('=') + 1, 64); }
+};
+
 /// What the far side of a FakeSshConnection does; the test changes it at any time.
 struct FakeSite {
+  /// Asked for each command, when its answer is due; nothing: as the members below have it.
+  std::function<std::optional<Result<ExecOutput>>(const FakeCommand&)> run;
+  bool silent = false;                // commands that are begun now never end
+  std::vector<FakeCommand> commands;  // all that were begun
   std::string report = "host login01\nuid 1000\nsqueue none\ndirectory no\n";  // between markers
   std::string job_report;       // between the markers of job_fate.h
   Result<void> exec_result;     // an error instead of the report
@@ -111,19 +127,15 @@ class FakeSshConnection final : public SshConnection {
   FakeSshConnection(const FakeSshConnection&) = delete;
   FakeSshConnection& operator=(const FakeSshConnection&) = delete;
 
-  std::unique_ptr<Pending> exec(std::string, std::string input, std::uint64_t,
+  std::unique_ptr<Pending> exec(std::string command, std::string input, std::uint64_t timeout_ms,
                                 ExecDone done) override {
     ++site_.execs;
-    return std::make_unique<FakePending>(scheduler_, [this, input = std::move(input),
-                                                      done = std::move(done)] {
-      if (!site_.exec_result) return done(tl::unexpected(site_.exec_result.error()));
-      const std::string marker = input.substr(input.find('=') + 1, 64);
-      if (input.find("hpc_manager_job") != std::string::npos) {
-        const std::string said = "\n" + marker + " begin\n" + site_.job_report + marker + " end\n";
-        return done(ExecOutput{said, "", 0});
-      }
-      done(ExecOutput{marker + " begin\n" + site_.report + marker + " end\n", "", 0});
-    });
+    site_.commands.push_back({std::move(command), std::move(input), timeout_ms});
+    if (site_.silent) return std::make_unique<Pending>();
+    return std::make_unique<FakePending>(
+        scheduler_, [&site = site_, asked = site_.commands.back(), done = std::move(done)] {
+          done(answer(site, asked));
+        });
   }
   std::unique_ptr<Pending> open_channel(const std::string& host, std::uint16_t port, std::uint64_t,
                                         ConnectDone done) override {
@@ -146,6 +158,18 @@ class FakeSshConnection final : public SshConnection {
   FakeChannel* last_channel = nullptr;
 
  private:
+  static Result<ExecOutput> answer(const FakeSite& site, const FakeCommand& asked) {
+    if (site.run) {
+      if (auto said = site.run(asked)) return *std::move(said);
+    }
+    if (!site.exec_result) return tl::unexpected(site.exec_result.error());
+    if (asked.input.find("hpc_manager_job") != std::string::npos) {
+      return ExecOutput{
+          "\n" + asked.marker() + " begin\n" + site.job_report + asked.marker() + " end\n", "", 0};
+    }
+    return ExecOutput{asked.marker() + " begin\n" + site.report + asked.marker() + " end\n", "", 0};
+  }
+
   Scheduler& scheduler_;
   FakeSite& site_;
   FakeSshConnection*& current_;

@@ -25,11 +25,15 @@ class ManualScheduler final : public Scheduler {
 
   /// Plays turns until nothing is posted any more; a task that posts itself for ever fails.
   void run() {
-    for (int turns = 0; !tasks_.empty() && turns < 10'000; ++turns) {
-      auto task = std::move(tasks_.front());
-      tasks_.pop_front();
-      task();
-    }
+    for (int turns = 0; !tasks_.empty() && turns < 10'000; ++turns) run_one();
+  }
+
+  /// Plays one turn, if there is one.
+  void run_one() {
+    if (tasks_.empty()) return;
+    auto task = std::move(tasks_.front());
+    tasks_.pop_front();
+    task();
   }
 
   /// Moves the clock, firing every alarm on the way in its order.
