@@ -73,6 +73,7 @@ Decision ApiHandler::decide(const Asked& asked) {
     case ApiCall::kSessionLog:
     case ApiCall::kSessionEvents:
     case ApiCall::kActivateSession:
+    case ApiCall::kExtendSession:
       return with_session(asked);
     case ApiCall::kPortStats:
       if (auto refusal = refusal_of(authorize(asked.caller, asked.access(Resource::kAdmin)))) {
@@ -104,11 +105,13 @@ Decision ApiHandler::with_session(const Asked& asked) {
     case ApiCall::kSessionPorts:
       return session_ports(*info, sessions_, scheduler_);
     case ApiCall::kSessionLog:
-      return problem_answer(501, "this manager does not start jobs yet, so it has no log of them");
+      return session_log(asked);
     case ApiCall::kSessionEvents:
       return events(asked, id, "");
     case ApiCall::kActivateSession:
       return activate(asked);
+    case ApiCall::kExtendSession:
+      return extend(asked);
     default:
       return session_answer(200, *info);
   }
@@ -258,6 +261,29 @@ Decision ApiHandler::activate(const Asked& asked) {
     });
   };
   return Serve{collect_body(kApiBodyBytesMax, make_active)};
+}
+
+Decision ApiHandler::extend(const Asked& asked) {
+  if (!has_json_body(asked.head)) return no_json_answer();
+  const auto more = [this, id = std::string(asked.route.id), who = who_is(asked.caller)](
+                        const std::string& body, const Reply& reply) {
+    const auto minutes = parse_extend_request(body);
+    if (!minutes) return reply(error_problem(minutes.error()));
+    sessions_.extend(id, *minutes, [this, reply, who](const auto& info) {
+      note("extended", info, who);
+      reply(accepted_answer(info));
+    });
+  };
+  return Serve{collect_body(kApiBodyBytesMax, more)};
+}
+
+Decision ApiHandler::session_log(const Asked& asked) {
+  LogSource source;
+  source.session = std::string(asked.route.id);
+  source.follow = query_value(asked.route.query, "follow") == "1";
+  source.head_only = asked.head.method == "HEAD";
+  source.still_allowed = [this, caller = asked.caller] { return still_good(caller); };
+  return Serve{make_log_stream(sessions_, scheduler_, log_followers_, std::move(source))};
 }
 
 void ApiHandler::note(std::string_view what, const Result<SessionInfo>& info,

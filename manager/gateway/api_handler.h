@@ -7,6 +7,7 @@
 #include "manager/gateway/api_route.h"
 #include "manager/gateway/api_tokens.h"
 #include "manager/gateway/audit_log.h"
+#include "manager/gateway/log_stream.h"
 #include "manager/session/event_log.h"
 #include "manager/session/scheduler.h"
 #include "manager/session/sessions.h"
@@ -55,6 +56,8 @@ class ApiHandler final : public Api {
   Decision create_session(const Asked& asked);
   Decision end_session(const Asked& asked);
   Decision activate(const Asked& asked);
+  Decision extend(const Asked& asked);
+  Decision session_log(const Asked& asked);
   void note(std::string_view what, const Result<SessionInfo>& info, const std::string& who) const;
   Decision events(const Asked& asked, const std::string& session, const std::string& user);
   bool still_good(const Caller& caller) const;
@@ -64,6 +67,7 @@ class ApiHandler final : public Api {
   TokenTable& tokens_;
   Scheduler& scheduler_;
   ApiTokens token_calls_;
+  LogFollowers log_followers_;
   AuditLog* const audit_;
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "manager/gateway/request_members.h"
+#include "manager/session/sessions.h"
 
 namespace hpc {
 
@@ -102,6 +103,13 @@ Result<NewSession> parse_new_session(std::string_view body) {
   wanted.spec = spec_of(members, attach);
   if (auto status = members.finish(); !status) return tl::unexpected(status.error());
   return wanted;
+}
+
+Result<std::uint64_t> parse_extend_request(std::string_view body) {
+  RequestMembers members(body);
+  const auto minutes = members.number("minutes", 1, kExtendMinutesMax, true);
+  if (auto status = members.finish(); !status) return tl::unexpected(status.error());
+  return *minutes;
 }
 
 Result<TokenRequest> parse_token_request(std::string_view body) {

@@ -29,6 +29,9 @@ struct TokenRequest {
 };
 Result<TokenRequest> parse_token_request(std::string_view body);
 
+/// POST /api/v1/sessions/ID/extend: the minutes, 1 to kExtendMinutesMax.
+Result<std::uint64_t> parse_extend_request(std::string_view body);
+
 /// SLURM's forms of --time: minutes, minutes:seconds, hours:minutes:seconds, days-hours,
 /// days-hours:minutes, days-hours:minutes:seconds. At most 32 bytes.
 bool is_slurm_time(std::string_view text);

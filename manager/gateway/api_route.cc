@@ -22,6 +22,7 @@ constexpr std::array kRows = {
     ApiRow{"GET", "/api/v1/sessions/{id}/log", ApiCall::kSessionLog},
     ApiRow{"GET", "/api/v1/sessions/{id}/events", ApiCall::kSessionEvents},
     ApiRow{"POST", "/api/v1/sessions/{id}/activate", ApiCall::kActivateSession},
+    ApiRow{"POST", "/api/v1/sessions/{id}/extend", ApiCall::kExtendSession},
     ApiRow{"GET", "/api/v1/events", ApiCall::kAllEvents},
     ApiRow{"GET", "/api/v1/queue", ApiCall::kQueue},
     ApiRow{"GET", "/api/v1/clusters", ApiCall::kClusters},

@@ -17,6 +17,7 @@ enum class ApiCall : std::uint8_t {
   kSessionLog,
   kSessionEvents,
   kActivateSession,
+  kExtendSession,
   kActiveSession,
   kCurrentSession,
   kAllEvents,

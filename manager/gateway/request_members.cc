@@ -26,13 +26,16 @@ void RequestMembers::refuse(const char* name, std::string_view takes) {
   if (!failure_) failure_ = "\"" + std::string(name) + "\": it takes " + std::string(takes);
 }
 
+void RequestMembers::missing(const char* name, std::string_view takes) {
+  if (failure_) return;
+  failure_ = "\"" + std::string(name) + "\" is missing: it takes " + std::string(takes);
+}
+
 std::optional<std::string> RequestMembers::text(const char* name, const Rule& rule,
                                                 std::string_view takes, bool required) {
   const cJSON* found = member(name);
   if (found == nullptr) {
-    if (required && !failure_) {
-      failure_ = "\"" + std::string(name) + "\" is missing: it takes " + std::string(takes);
-    }
+    if (required) missing(name, takes);
     return std::nullopt;
   }
   if (cJSON_IsString(found) && rule(found->valuestring)) return found->valuestring;
@@ -41,11 +44,15 @@ std::optional<std::string> RequestMembers::text(const char* name, const Rule& ru
 }
 
 std::optional<std::uint64_t> RequestMembers::number(const char* name, std::uint64_t min,
-                                                    std::uint64_t max) {
-  if (member(name) == nullptr) return std::nullopt;
+                                                    std::uint64_t max, bool required) {
+  const auto takes = "a whole number of " + std::to_string(min) + " to " + std::to_string(max);
+  if (member(name) == nullptr) {
+    if (required) missing(name, takes);
+    return std::nullopt;
+  }
   const auto value = json_number(object_.get(), name);
   if (value && *value >= min && *value <= max) return value;
-  refuse(name, "a whole number of " + std::to_string(min) + " to " + std::to_string(max));
+  refuse(name, takes);
   return std::nullopt;
 }
 

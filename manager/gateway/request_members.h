@@ -26,7 +26,8 @@ class RequestMembers {
   std::optional<std::string> text(const char* name, const Rule& rule, std::string_view takes,
                                   bool required = false);
   /// A whole number of min..max.
-  std::optional<std::uint64_t> number(const char* name, std::uint64_t min, std::uint64_t max);
+  std::optional<std::uint64_t> number(const char* name, std::uint64_t min, std::uint64_t max,
+                                      bool required = false);
   /// The same as text(); also takes a whole number for the text of its digits.
   std::optional<std::string> text_or_number(const char* name, const Rule& rule,
                                             std::string_view takes);
@@ -39,6 +40,7 @@ class RequestMembers {
 
  private:
   const cJSON* member(const char* name);
+  void missing(const char* name, std::string_view takes);
   void refuse(const char* name, std::string_view takes);
 
   JsonPtr object_;

@@ -52,6 +52,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto body = input.substr(std::min(line.size() + 1, input.size()));
   check_session(body);
   static_cast<void>(parse_token_request(body));
+  static_cast<void>(parse_extend_request(body));
   if (const auto value = parse_json(body)) {
     const auto text = json_safe(json_line(value->get()));
     require(text.find('\n') == std::string::npos, "one line");

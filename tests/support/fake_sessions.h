@@ -95,7 +95,8 @@ class FakeSessions final : public Sessions {
 
   // What extend() was asked for, and what read_log() gives a part of.
   std::vector<std::pair<std::string, std::uint64_t>> extended;
-  std::map<std::string, std::string> logs;  // by session; none: kNotFound
+  std::map<std::string, std::string> logs;       // by session; none: kNotFound
+  std::size_t log_part_bytes = ~std::size_t{0};  // of one read_log() at most
   void extend(const std::string& id, std::uint64_t minutes, Done done) override {
     extended.emplace_back(id, minutes);
     later(std::move(done), [this, id]() -> Result<SessionInfo> {
@@ -112,7 +113,7 @@ class FakeSessions final : public Sessions {
       if (!logs.contains(id)) return done(fail(Errc::kNotFound, "log", "there is no log yet"));
       const std::string& all = logs[id];
       const auto from = offset == kJobLogTail ? 0 : std::min<std::uint64_t>(offset, all.size());
-      done(JobLogPart{from, all.size(), all.substr(from)});
+      done(JobLogPart{from, all.size(), all.substr(from, log_part_bytes)});
     });
     struct Held final : Pending {
       explicit Held(std::shared_ptr<bool> held) : held_(std::move(held)) {}

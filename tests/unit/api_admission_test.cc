@@ -44,6 +44,8 @@ std::vector<Row> rows() {
       {"GET", id + "/log", kSessions},
       {"GET", id + "/events", kSessions},
       {"POST", id + "/activate", kSessions},
+      {"POST", id + "/extend", kSessions},
+      {"GET", id + "/extend", kNoMethod},
       {"GET", id + "/nothing", kNoCall},
       {"GET", "/api/v1/events", kOwn},
       {"GET", "/api/v1/queue", kOwn},
@@ -98,7 +100,7 @@ TEST_F(ApiAdmissionTest, EveryCallForEverybody) {
 TEST_F(ApiAdmissionTest, AForeignSessionIsByteForByteNoSession) {
   for (const By by : kKinds) {
     identify_by(by);
-    for (const char* tail : {"", "/ports", "/log", "/events", "/activate", "/nothing"}) {
+    for (const char* tail : {"", "/ports", "/log", "/events", "/activate", "/extend", "/nothing"}) {
       for (const char* method : {"GET", "HEAD", "POST", "DELETE", "PUT"}) {
         const auto ask_for = [&](const std::string& id) {
           auto head = from("bob", by, request(method, "/api/v1/sessions/" + id + tail));

@@ -47,8 +47,8 @@ TEST_F(ApiHandlerTest, AnotherSitesPageIsRefusedWithTheUsersCookie) {
 TEST_F(ApiHandlerTest, SomebodyElsesSessionIsAnsweredLikeNone) {
   const std::string none = std::string(32, 'f');
   const std::pair<const char*, const char*> calls[] = {
-      {"GET", ""},     {"HEAD", ""},       {"DELETE", ""},       {"GET", "/ports"},
-      {"GET", "/log"}, {"GET", "/events"}, {"POST", "/activate"}};
+      {"GET", ""},     {"HEAD", ""},       {"DELETE", ""},        {"GET", "/ports"},
+      {"GET", "/log"}, {"GET", "/events"}, {"POST", "/activate"}, {"POST", "/extend"}};
   for (const auto& [method, rest] : calls) {
     const auto foreign = ask(std::string(method) + " " + of(bobs, rest), alice);
     const auto missing = ask(std::string(method) + " " + of(none, rest), alice);
@@ -251,8 +251,62 @@ TEST_F(ApiHandlerTest, PortStatistics) {
             "\n");
 }
 
-TEST_F(ApiHandlerTest, TheLogComesLater) {
-  EXPECT_EQ(ask("GET " + of(alices, "/log?follow=1"), alice).status, 501);
+TEST_F(ApiHandlerTest, TheLogIsTextAndNothingElse) {
+  EXPECT_EQ(ask("GET " + of(alices, "/log"), alice).status, 404);
+  sessions.logs[alices] = "<script>alert(1)</script>\n";
+  const auto answer = ask("GET " + of(alices, "/log"), alice);
+  EXPECT_EQ(answer.status, 200);
+  EXPECT_EQ(answer.body, sessions.logs[alices]);
+  EXPECT_EQ(field(answer, "Content-Type"), "text/plain; charset=utf-8");
+  EXPECT_EQ(field(answer, "X-Content-Type-Options"), "nosniff");
+  EXPECT_EQ(ask("GET " + of(alices, "/log?follow=0"), root).body, answer.body);
+  EXPECT_EQ(ask("HEAD " + of(alices, "/log"), op()).status, 200);
+}
+
+TEST_F(ApiHandlerTest, ALogIsFollowedWhileTheTokenIsGood) {
+  sessions.logs[alices] = "one\n";
+  std::string id;
+  ASSERT_TRUE(tokens
+                  .create("alice", TokenKind::kApi, "", std::nullopt,
+                          [&](const auto& token) { id = token->id; })
+                  .has_value());
+  store.commit();
+  auto bearer = alice;
+  bearer.token_id = id;
+  ask("GET " + of(alices, "/log?follow=1"), bearer);
+  EXPECT_EQ(sink.written, "one\n");
+  sessions.logs[alices] += "two\n";
+  scheduler.advance(kLogFollowMs);
+  sessions.run();
+  EXPECT_EQ(sink.written, "one\ntwo\n");
+  ASSERT_TRUE(tokens.revoke("alice", id, nullptr).has_value());
+  EXPECT_FALSE(sink.ended);
+  scheduler.advance(kLogFollowMs);
+  EXPECT_TRUE(sink.ended);
+}
+
+TEST_F(ApiHandlerTest, MoreTimeIsAskedFor) {
+  const auto answer = ask("POST " + of(alices, "/extend"), alice, R"({"minutes":90})");
+  EXPECT_EQ(answer.status, 202);
+  EXPECT_EQ(member(answer, "id"), "\"" + alices + "\"");
+  EXPECT_EQ(sessions.extended, (std::vector<std::pair<std::string, std::uint64_t>>{{alices, 90}}));
+  EXPECT_EQ(ask("POST " + of(alices, "/extend"), alice, R"({"minutes":90})", {}).status, 415);
+  EXPECT_EQ(status("POST " + of(alices, "/extend"), alice, "{}"), 400);
+  EXPECT_EQ(sessions.extended.size(), 1U);
+}
+
+TEST_F(ApiHandlerTest, WhyThereIsNoMoreTimeIsSaid) {
+  const std::pair<Errc, int> reasons[] = {{Errc::kForbidden, 403},
+                                          {Errc::kConflict, 409},
+                                          {Errc::kUnavailable, 503},
+                                          {Errc::kSlurm, 502},
+                                          {Errc::kTimeout, 504}};
+  for (const auto& [code, number] : reasons) {
+    sessions.refuse = Error{code, "slurm", "slurm_update error: Access/permission denied"};
+    const auto answer = ask("POST " + of(alices, "/extend"), root, R"({"minutes":1})");
+    EXPECT_EQ(answer.status, number);
+    EXPECT_EQ(member(answer, "detail"), "\"slurm_update error: Access/permission denied\"");
+  }
 }
 
 TEST_F(ApiHandlerTest, AnUnknownCallAndAWrongMethod) {
@@ -273,6 +327,8 @@ TEST_F(ApiHandlerTest, EveryChangeIsWrittenDownWithWhoAskedForIt) {
   said("audit: session created", "alice");
   ask("POST " + of(bobs, "/activate"), root);
   said("audit: session activated", "root");
+  ask("POST " + of(alices, "/extend"), alice, R"({"minutes":1})");
+  said("audit: session extended", "alice");
   ask("DELETE " + of(alices), op());
   said("audit: session ended", "operator");
   const auto token = ask("POST /api/v1/tokens", op(), R"({"user":"bob"})");

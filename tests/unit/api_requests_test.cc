@@ -108,6 +108,20 @@ INSTANTIATE_TEST_SUITE_P(
                     BadMember{"twice", R"(,"ide":"x")", "two members 'ide'"}),
     [](const auto& i) { return std::string(i.param.name); });
 
+TEST(ApiRequestsTest, MoreTimeIsSomeMinutesOfAYear) {
+  EXPECT_EQ(parse_extend_request(R"({"minutes":1})").value_or(0), 1U);
+  EXPECT_EQ(parse_extend_request(R"({"minutes":525600})").value_or(0), 525'600U);
+  for (const char* body : {R"({})", R"({"minutes":null})", R"({"minutes":0})", R"({"minutes":-1})",
+                           R"({"minutes":525601})", R"({"minutes":"5"})", R"({"minutes":1.5})",
+                           R"({"minute":5})", R"({"minutes":5,"hours":1})", "5", ""}) {
+    const auto minutes = parse_extend_request(body);
+    ASSERT_FALSE(minutes.has_value()) << body;
+    EXPECT_EQ(minutes.error().code, Errc::kBadRequest) << body;
+  }
+  EXPECT_NE(parse_extend_request("{}").error().detail.find("\"minutes\" is missing: it takes"),
+            std::string::npos);
+}
+
 TEST(ApiRequestsTest, TheBodyMustBeAnObject) {
   for (const char* body : {"", "[]", "null", "3", "{", "{}x"}) {
     const auto wanted = parse_new_session(body);

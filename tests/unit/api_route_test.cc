@@ -55,6 +55,8 @@ INSTANTIATE_TEST_SUITE_P(
                      "GET, HEAD"},
         ApiRouteCase{"activate", "POST", kAt + "sessions/3f/activate", ApiCall::kActivateSession,
                      "3f", "POST"},
+        ApiRouteCase{"extend", "POST", kAt + "sessions/3f/extend", ApiCall::kExtendSession, "3f",
+                     "POST"},
         ApiRouteCase{"active", "GET", kAt + "sessions/active", ApiCall::kActiveSession, "",
                      "GET, HEAD"},
         ApiRouteCase{"active_is_no_id", "DELETE", kAt + "sessions/active", kNone, "", "GET, HEAD"},

@@ -115,6 +115,8 @@ TEST_F(OpenApiTest, RequestsTakeTheMembersThatTheFileNames) {
     EXPECT_TRUE(parse_token_request("{\"" + std::string(one->string) + "\":null}").has_value())
         << one->string;
   }
+  EXPECT_TRUE(parse_extend_request(R"({"minutes":5})").has_value());
+  EXPECT_EQ(mismatch("MoreTime", R"({"minutes":5})"), "");
 }
 
 TEST_F(OpenApiTest, TheJudgeSeesWhatDoesNotFit) {
