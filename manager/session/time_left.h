@@ -10,9 +10,14 @@
 namespace hpc {
 
 /// Says when a job's time runs out: once each at 30, 10, 5 and 1 minutes before its end; of several
-/// that have passed at once, the last only. `scheduler` must outlive it.
+/// that have passed at once, the last only. Nothing is said of an end that has passed.
+///
+/// It goes by the wall clock and looks at it at least once a minute, so it is right at most a
+/// minute after a laptop woke up, and after somebody set the clock. `scheduler` must outlive it.
 class TimeLeft {
  public:
+  /// `minutes` that are left, rounded up: 30, 10, 5 or 1, or fewer where it comes late. In a later
+  /// turn; may call and may destroy the object.
   using Notice = std::function<void(unsigned minutes)>;
   TimeLeft(Scheduler& scheduler, UnixClock now, Notice notice);
   ~TimeLeft();
@@ -20,7 +25,8 @@ class TimeLeft {
   TimeLeft& operator=(const TimeLeft&) = delete;
 
   /// The job ends then (unix ms), or nobody knows when. An end that is put off makes the notices
-  /// behind it due again; the same end as before changes nothing.
+  /// behind it due again, if it is by more than a minute; the same end as before changes nothing,
+  /// nor does one that was unknown in between.
   void set_end(std::optional<std::int64_t> ends_at);
 
  private:
@@ -30,7 +36,7 @@ class TimeLeft {
   Notice notice_;
   std::unique_ptr<Alarm> alarm_;
   std::optional<std::int64_t> ends_at_;
-  std::optional<unsigned> said_;  // the last of the notices
+  std::optional<unsigned> said_;  // the last of the notices, in minutes
 };
 
 }  // namespace hpc
