@@ -9,37 +9,25 @@ namespace hpc {
 
 namespace {
 
-// Larger than any node there is; a site's own limits are SLURM's to hold.
-constexpr std::uint64_t kCpusMax = 4096;
-constexpr std::uint64_t kGpusMax = 64;
-constexpr std::size_t kTimeBytesMax = 32;
-constexpr std::size_t kMemoryDigitsMax = 9;
-constexpr std::size_t kSlurmNameBytesMax = 64;
+constexpr std::size_t kJobIdBytesMax = 64;
 // Ten years: past it "never" is meant.
 constexpr std::uint64_t kTokenSecondsMax = std::uint64_t{3650} * 24 * 3600;
 
 constexpr std::string_view kNameTakes =
     "a name of a-z, 0-9, '.', '_' and '-', at most 64 characters, the first a letter or a digit";
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-
-bool is_digits(std::string_view text, std::size_t most) {
-  return !text.empty() && text.size() <= most && std::all_of(text.begin(), text.end(), is_digit);
+bool is_letter_or_digit(char c) {
+  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
-/// A name that sbatch could take for nothing but a name: never an option, a list or a path.
-bool is_slurm_name(std::string_view text, std::string_view also) {
-  return !text.empty() && text.size() <= kSlurmNameBytesMax &&
-         (is_letter(text.front()) || is_digit(text.front())) &&
-         std::all_of(text.begin(), text.end(), [also](char c) {
-           return is_letter(c) || is_digit(c) || also.find(c) != std::string_view::npos;
+/// Also of an array ("4711_3") and of a heterogeneous job ("4711+1").
+bool is_job_id(std::string_view text) {
+  return !text.empty() && text.size() <= kJobIdBytesMax && is_letter_or_digit(text.front()) &&
+         std::all_of(text.begin(), text.end(), [](char c) {
+           return is_letter_or_digit(c) ||
+                  std::string_view("._-+").find(c) != std::string_view::npos;
          });
 }
-
-bool is_partition(std::string_view text) { return is_slurm_name(text, "._-"); }
-// Also of an array ("4711_3") and of a heterogeneous job ("4711+1").
-bool is_job_id(std::string_view text) { return is_slurm_name(text, "._-+"); }
 
 std::string spec_of(RequestMembers& members, bool attach) {
   const JsonPtr spec(cJSON_CreateObject());
@@ -50,11 +38,11 @@ std::string spec_of(RequestMembers& members, bool attach) {
   const auto keep = [&](const char* name, const std::optional<std::string>& text) {
     if (text) add_text(spec.get(), name, *text);
   };
-  number("cpus", kCpusMax);
-  number("gpus", kGpusMax);
+  number("cpus", kJobCpusMax);
+  number("gpus", kJobGpusMax);
   keep("memory", members.text_or_number("memory", is_slurm_memory,
                                         "a size as SLURM writes it: \"4000\" (MiB) or \"4G\""));
-  keep("partition", members.text("partition", is_partition, "the name of one partition"));
+  keep("partition", members.text("partition", is_slurm_partition, "the name of one partition"));
   keep("time", members.text_or_number("time", is_slurm_time,
                                       "a time as SLURM writes it: \"90\" (minutes), \"1:30:00\" or "
                                       "\"2-12\" (days-hours)"));
@@ -62,30 +50,6 @@ std::string spec_of(RequestMembers& members, bool attach) {
 }
 
 }  // namespace
-
-bool is_slurm_memory(std::string_view text) {
-  if (!text.empty() && std::string_view("KMGT").find(text.back()) != std::string_view::npos) {
-    text.remove_suffix(1);
-  }
-  return is_digits(text, kMemoryDigitsMax);
-}
-
-bool is_slurm_time(std::string_view text) {
-  if (text.empty() || text.size() > kTimeBytesMax) return false;
-  const auto dash = text.find('-');
-  if (dash != std::string_view::npos && !is_digits(text.substr(0, dash), kTimeBytesMax)) {
-    return false;
-  }
-  auto rest = dash == std::string_view::npos ? text : text.substr(dash + 1);
-  int parts = 0;
-  while (true) {
-    const auto colon = rest.find(':');
-    if (!is_digits(rest.substr(0, colon), kTimeBytesMax)) return false;
-    ++parts;
-    if (colon == std::string_view::npos) return parts <= 3;
-    rest.remove_prefix(colon + 1);
-  }
-}
 
 Result<NewSession> parse_new_session(std::string_view body) {
   RequestMembers members(body);

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "manager/session/session_info.h"
+#include "manager/slurm/job_request.h"
 
 namespace hpc {
 
@@ -31,11 +32,5 @@ Result<TokenRequest> parse_token_request(std::string_view body);
 
 /// POST /api/v1/sessions/ID/extend: the minutes, 1 to kExtendMinutesMax.
 Result<std::uint64_t> parse_extend_request(std::string_view body);
-
-/// SLURM's forms of --time: minutes, minutes:seconds, hours:minutes:seconds, days-hours,
-/// days-hours:minutes, days-hours:minutes:seconds. At most 32 bytes.
-bool is_slurm_time(std::string_view text);
-/// SLURM's forms of --mem: "4000", "4G": 1 to 9 digits and one of K, M, G, T.
-bool is_slurm_memory(std::string_view text);
 
 }  // namespace hpc

@@ -14,8 +14,8 @@ namespace hpc {
 
 /// Cancels the job if it has that id and that name, and nothing else ever; waits until SLURM says
 /// that it is over (at most 20 s), then removes ~/.hpc-proxy/sessions/SESSION and the record
-/// ~/.hpc-proxy/jobs/JOB.json. With an empty `job`: by the name alone. With `keep_log`: the
-/// directory stays, without its sockets and secrets.
+/// ~/.hpc-proxy/jobs/JOB.json. With an empty `job`: by the name alone, and not while a submit of it
+/// may still be on its way.
 std::string end_job_script(std::string_view job, std::string_view name, std::string_view session,
                            std::string_view marker);
 /// Success: it is over. kUnavailable: SLURM could not be asked, or the job still ends; ask again.

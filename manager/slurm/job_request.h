@@ -41,8 +41,8 @@ bool is_slurm_partition(std::string_view text);
 bool is_slurm_job_name(std::string_view text);
 
 /// "hpc-vscode-0123456789abcdef": the job of one session and of no other, by which a job whose
-/// submit was never answered is found again. `ide` is a session name, `session` an id of 32 hex
-/// digits, of which the first 16 are the key.
+/// submit was never answered is found again. `ide` is a session name, of which the end goes where
+/// the whole would be too long for SLURM; `session` an id of 32 hex digits, the first 16 the key.
 std::string session_job_name(std::string_view ide, std::string_view session);
 
 /// Arguments of sbatch for these values, checked once more. kBadRequest names the first that does

@@ -41,7 +41,8 @@ struct SubmitAnswer {
 SubmitAnswer parse_submit(std::string_view output, std::string_view marker);
 
 /// What to give to `sh -s`: looks for the user's own job of that name in any state, by squeue, and
-/// by sacct where that works. `name` as is_slurm_job_name().
+/// by sacct where that works. `name` as is_slurm_job_name(). While a sbatch of that session runs,
+/// on whatever login node, the answer is kUnknown rather than kNone.
 std::string find_job_script(std::string_view name, std::string_view marker);
 
 struct FoundJob {

@@ -141,25 +141,6 @@ TEST(ApiRequestsTest, NamesAreThoseOfSessionPaths) {
   }
 }
 
-TEST(ApiRequestsTest, SlurmsTimes) {
-  for (const char* text : {"0", "90", "1:30", "1:30:00", "2-12", "2-12:30", "2-12:30:15"}) {
-    EXPECT_TRUE(is_slurm_time(text)) << text;
-  }
-  for (const char* text : {"", ":", "1:", ":1", "1:2:3:4", "-5", "1-", "1-2-3", "1-2:3:4:5", "1h",
-                           "1 :2", "infinite", "123456789012345678901234567890123"}) {
-    EXPECT_FALSE(is_slurm_time(text)) << text;
-  }
-}
-
-TEST(ApiRequestsTest, SlurmsMemory) {
-  for (const char* text : {"0", "4000", "4G", "123456789T", "1K", "1M"}) {
-    EXPECT_TRUE(is_slurm_memory(text)) << text;
-  }
-  for (const char* text : {"", "G", "4GB", "4g", "1234567890", "-1", "4 G", "4.5G"}) {
-    EXPECT_FALSE(is_slurm_memory(text)) << text;
-  }
-}
-
 TEST(ApiRequestsTest, AToken) {
   const auto all = parse_token_request(R"({"label":"CI","expires_in":2592000,"user":"bob"})");
   ASSERT_TRUE(all.has_value());

@@ -1,0 +1,50 @@
+#pragma once
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace hpc {
+
+// What the scripts of this folder have in common: their answers are cut into parts by lines that
+// begin with the marker, 64 hex digits which nothing on the cluster can know ahead.
+
+/// The text up to a line "MARKER mark", without the line end in front of that line.
+struct MarkedPart {
+  std::string_view text;
+  std::string_view mark;  // what stands behind the marker and a blank
+};
+/// Takes the next part off `rest`. Nothing where no complete line of the marker follows: the answer
+/// is cut. Views into what `rest` views.
+std::optional<MarkedPart> next_marked_part(std::string_view& rest, std::string_view marker);
+
+/// Takes the next line off `text`, without its line end.
+std::string_view next_text_line(std::string_view& text);
+
+/// `text` in one line of at most `most` bytes, each of them printable ASCII: what else there is
+/// becomes '?'. Blanks at both ends go.
+std::string printable_line(std::string_view text, std::size_t most);
+
+// SLURM's words for people.
+constexpr std::size_t kSlurmWordsBytesMax = 300;
+
+/// What a command of SLURM said on its standard error, in one printable line of at most
+/// kSlurmWordsBytesMax bytes: without "sbatch: error: " and the like, lines joined by "; ".
+std::string slurm_words(std::string_view said);
+
+/// Does `said` mean that SLURM's controller was not asked, or not to the end? What was wanted may
+/// have been done, or may be done when asked again.
+bool is_slurm_away(std::string_view said);
+
+/// Of a job, or of its array: SLURM does not know such an id.
+bool is_unknown_job(std::string_view said);
+
+// A script that does and says nothing, in place of one with a value in it that does not pass.
+constexpr std::string_view kNoScript = "exit 64\n";
+
+/// 32 lower-case hex digits: a session's opaque id.
+bool is_session_id(std::string_view text);
+/// 1 to 64 lower-case hex digits.
+bool is_marker(std::string_view text);
+
+}  // namespace hpc
