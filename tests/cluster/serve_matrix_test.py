@@ -62,7 +62,9 @@ class Strangers:
                 ("GET", f"{api}/ports", False),
                 ("GET", f"{api}/log", False),
                 ("GET", f"{api}/events?last-event-id=0", False),
+                ("GET", f"{api}/log?follow=1", False),
                 ("POST", f"{api}/activate", False),
+                ("POST", f"{api}/extend", False),
                 ("DELETE", api, False)]
 
     def ask_for_all(self, sessions):
@@ -143,7 +145,7 @@ class ServeMatrixTest(Strangers, unittest.TestCase):
                 self.assertEqual((status, fields["Location"]), (307, self.path(user, cluster, "a")))
 
     def test_what_is_somebody_elses_looks_like_nothing(self):
-        self.assertEqual(self.ask_for_all(self.sessions), 5 * 8 * 14)
+        self.assertEqual(self.ask_for_all(self.sessions), 5 * 8 * 16)
         # Nothing of it did anything.
         for (user, _), session in self.sessions.items():
             self.assertEqual(self.serve.session(user, session["id"])["state"], "running")
@@ -229,7 +231,7 @@ class TwentyTest(Strangers, unittest.TestCase):
             self.assertEqual(status, 503, body)  # /app: nobody has told hpc-proxy of an IDE
             status, _, body = self.serve.get(f"/user/{user}/main/vscode/ports", user)
             self.assertEqual(status, 200, body)
-        self.assertEqual(self.ask_for_all(self.sessions), 20 * 19 * 14)
+        self.assertEqual(self.ask_for_all(self.sessions), 20 * 19 * 16)
         for (user, _), session in self.sessions.items():
             self.assertEqual(self.serve.session(user, session["id"])["state"], "running")
 

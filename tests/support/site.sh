@@ -4,6 +4,7 @@
 #     --net A.B.C          network A.B.C.0/24 (default 10.77.0; with --uplink a free one)
 #     --users N            number of users, 1 to 20 (default 3: alice bob carol)
 #     --nodes N            number of compute nodes, 1 to 6 (default 2)
+#     --cpus N             processors of each, as SLURM is told, 1 to 64 (default 8)
 #     --uplink             lets programs of this machine reach the login node at A.B.C.10
 #     --wan "MS [JITTER_MS [LOSS_PPM [KBIT]]]"   a slow line between web and the rest
 #     --job-ssh            compute nodes let only users with a job there log in
@@ -35,7 +36,7 @@ all_users=(alice bob carol dave erin frank grace heidi ivan judy
 
 cannot() { printf 'site: skipped: %s\n' "$*" >&2; exit 77; }
 fail() { printf 'site: %s\n' "$*" >&2; exit 1; }
-usage() { sed -n '2,29s/^# \{0,1\}//p' "$self" >&2; exit 2; }
+usage() { sed -n '2,30s/^# \{0,1\}//p' "$self" >&2; exit 2; }
 
 require_machine() {
   local command
@@ -124,6 +125,7 @@ parse_up_options() {
       --net) network=$2; shift ;;
       --users) user_count=$2; shift ;;
       --nodes) node_count=$2; shift ;;
+      --cpus) cpus=$2; shift ;;
       --wan) wan=$2; shift ;;
       --owner) owner=$2; shift ;;
       --bind) binds+=("$2"); shift ;;
@@ -136,6 +138,7 @@ parse_up_options() {
   done
   [[ $user_count =~ ^([1-9]|1[0-9]|20)$ ]] || fail "--users takes 1 to 20"
   [[ $node_count =~ ^[1-6]$ ]] || fail "--nodes takes 1 to 6"
+  [[ $cpus =~ ^([1-9]|[1-5][0-9]|6[0-4])$ ]] || fail "--cpus takes 1 to 64"
 }
 
 # The scripts are copied, because a node's own /tmp may hide the place they came from.
@@ -149,8 +152,8 @@ prepare_directory() {
     cp "${HPC_WAN_TOOL:?names the program wan of tests/support for --wan}" "$dir/support/wan"
   fi
   {
-    printf 'net=%q wan=%q job_ssh=%q slurm=%q node_count=%q\n' \
-      "$network" "$wan" "$job_ssh" "$slurm" "$node_count"
+    printf 'net=%q wan=%q job_ssh=%q slurm=%q node_count=%q cpus=%q\n' \
+      "$network" "$wan" "$job_ssh" "$slurm" "$node_count" "$cpus"
     printf 'users=(%s)\n' "${all_users[*]:0:user_count}"
     printf 'binds=('
     [ ${#binds[@]} = 0 ] || printf ' %q' "${binds[@]}"
@@ -186,7 +189,7 @@ outlive_owner() {
 is_ready_or_dead() { [ -e "$dir/run/ready" ] || ! alive "$dir/parent" >/dev/null; }
 
 up() {
-  local network='' user_count=3 node_count=2 wan='' job_ssh='' slurm=1 uplink='' owner='' binds=() init parent
+  local network='' user_count=3 node_count=2 cpus=8 wan='' job_ssh='' slurm=1 uplink='' owner='' binds=() init parent
   parse_up_options "$@"
   require_machine
   [ -z "$slurm" ] || require_machine munged slurmctld slurmd

@@ -12,7 +12,7 @@ self=$root/support/site_node.sh
 nodes=(web:5 login:10)  # and the compute nodes: c1:21, c2:22 ...
 first_uid=20001
 # What site.sh writes to /mnt/support/settings.
-net='' wan='' job_ssh='' slurm='' node_count=2 users=() binds=()
+net='' wan='' job_ssh='' slurm='' node_count=2 cpus=8 users=() binds=()
 
 load_settings() {
   local number
@@ -81,7 +81,7 @@ make_slurm_conf() {
     for entry in "${nodes[@]}"; do
       name=${entry%:*}
       [[ $name = c* ]] || continue
-      echo "NodeName=$name NodeAddr=$net.${entry#*:} NodeHostname=$name CPUs=8 RealMemory=8000" \
+      echo "NodeName=$name NodeAddr=$net.${entry#*:} NodeHostname=$name CPUs=$cpus RealMemory=8000" \
         "State=UNKNOWN"
       all+=${all:+,}$name
     done
