@@ -3,7 +3,9 @@
 #include <algorithm>
 
 #include "manager/gateway/request_members.h"
+#include "manager/session/launch_spec.h"
 #include "manager/session/sessions.h"
+#include "manager/slurm/account_query.h"
 
 namespace hpc {
 
@@ -29,24 +31,24 @@ bool is_job_id(std::string_view text) {
          });
 }
 
-std::string spec_of(RequestMembers& members, bool attach) {
-  const JsonPtr spec(cJSON_CreateObject());
-  if (attach) add_bool(spec.get(), "attach", true);
-  const auto number = [&](const char* name, std::uint64_t max) {
-    if (const auto value = members.number(name, 1, max)) add_number(spec.get(), name, *value);
-  };
-  const auto keep = [&](const char* name, const std::optional<std::string>& text) {
-    if (text) add_text(spec.get(), name, *text);
-  };
-  number("cpus", kJobCpusMax);
-  number("gpus", kJobGpusMax);
-  keep("memory", members.text_or_number("memory", is_slurm_memory,
-                                        "a size as SLURM writes it: \"4000\" (MiB) or \"4G\""));
-  keep("partition", members.text("partition", is_slurm_partition, "the name of one partition"));
-  keep("time", members.text_or_number("time", is_slurm_time,
-                                      "a time as SLURM writes it: \"90\" (minutes), \"1:30:00\" or "
-                                      "\"2-12\" (days-hours)"));
-  return spec->child == nullptr ? std::string() : json_line(spec.get());
+/// What the job is to have: the members of the request that are the job's.
+JobRequest job_request_of(RequestMembers& members) {
+  JobRequest job;
+  job.cpus = members.number("cpus", 1, kJobCpusMax);
+  job.gpus = members.number("gpus", 1, kJobGpusMax);
+  job.memory = members
+                   .text_or_number("memory", is_slurm_memory,
+                                   "a size as SLURM writes it: \"4000\" (MiB) or \"4G\"")
+                   .value_or("");
+  job.time = members
+                 .text_or_number("time", is_slurm_time,
+                                 "a time as SLURM writes it: \"90\" (minutes), \"1:30:00\" or "
+                                 "\"2-12\" (days-hours)")
+                 .value_or("");
+  job.partition =
+      members.text("partition", is_slurm_partition, "the name of one partition").value_or("");
+  job.account = members.text("account", is_account_name, "the name of one account").value_or("");
+  return job;
 }
 
 }  // namespace
@@ -64,7 +66,7 @@ Result<NewSession> parse_new_session(std::string_view body) {
   wanted.user = members.text("user", is_session_name, kNameTakes).value_or("");
   // A job that is named is one to attach to, whatever else is said.
   const bool attach = members.boolean("attach").value_or(false) || wanted.job.has_value();
-  wanted.spec = spec_of(members, attach);
+  wanted.spec = launch_spec_json({attach, job_request_of(members)});
   if (auto status = members.finish(); !status) return tl::unexpected(status.error());
   return wanted;
 }

@@ -6,7 +6,6 @@
 #include <string_view>
 
 #include "manager/session/session_info.h"
-#include "manager/slurm/job_request.h"
 
 namespace hpc {
 
@@ -16,10 +15,9 @@ constexpr std::size_t kApiBodyBytesMax = std::size_t{64} * 1024;
 // The bodies that the API takes, checked member by member. What is not known is refused: a request
 // that means something else than we would do is never done by halves.
 
-/// POST /api/v1/sessions. Its `user` is empty unless the body names one; `spec` has the members
-/// attach (true, or not there; a `job` implies it), cpus, gpus, memory, partition and time that
-/// were given, checked, as one line of JSON, or is empty. kBadRequest: the detail names the member
-/// and says what it takes.
+/// POST /api/v1/sessions. Its `user` is empty unless the body names one; `spec` is
+/// launch_spec_json() of `attach`, which a `job` implies, and of the job's own members, all
+/// checked. kBadRequest: the detail names the member and says what it takes.
 Result<NewSession> parse_new_session(std::string_view body);
 
 /// POST /api/v1/tokens.

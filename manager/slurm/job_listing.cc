@@ -96,15 +96,14 @@ std::string trouble_of(std::string_view said, std::string_view status) {
 }  // namespace
 
 std::string job_listing_script(std::span<const std::string> jobs, std::string_view marker) {
-  if (jobs.empty() || jobs.size() > kListedJobsMax || !is_marker(marker)) {
-    return std::string(kNoScript);
-  }
+  if (jobs.size() > kListedJobsMax || !is_marker(marker)) return std::string(kNoScript);
   std::string list;
   for (const auto& job : jobs) {
-    if (!is_slurm_job_id(job)) return std::string(kNoScript);
+    if (!is_slurm_job_id(job)) continue;
     if (!list.empty()) list += ',';
     list += job;
   }
+  if (list.empty()) return std::string(kNoScript);
   return "marker=" + std::string(marker) + "\njobs=" + list + "\n" + std::string(kScript);
 }
 

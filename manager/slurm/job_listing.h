@@ -27,9 +27,10 @@ struct ListedJob {
 };
 
 /// What to give to `sh -s` on stdin: one squeue for all of `jobs` (is_slurm_job_id(), at most
-/// kListedJobsMax), whoever they belong to. Times in UTC. Each line begins with the marker, which
-/// goes to squeue through its environment and not through an argument: another user's comment with
-/// a line end in it cannot look like a line of its own.
+/// kListedJobsMax), whoever they belong to. What is no such id is left out: one strange session
+/// must not keep the others from being asked for. Times in UTC. Each line begins with the marker,
+/// which goes to squeue through its environment and not through an argument: another user's comment
+/// with a line end in it cannot look like a line of its own.
 std::string job_listing_script(std::span<const std::string> jobs, std::string_view marker);
 
 struct JobListing {

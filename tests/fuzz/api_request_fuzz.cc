@@ -6,6 +6,7 @@
 #include "manager/gateway/api_route.h"
 #include "manager/gateway/event_stream.h"
 #include "manager/session/json.h"
+#include "manager/session/launch_spec.h"
 #include "tests/fuzz/fuzz_input.h"
 
 namespace {
@@ -34,12 +35,9 @@ void check_session(std::string_view body) {
   }
   if (wanted->spec.empty()) return;
   require(wanted->spec.find('\n') == std::string::npos, "one line");
-  const auto spec = parse_json(wanted->spec);
-  require(spec && cJSON_IsObject(spec->get()), "the spec is JSON");
-  for (const char* const name : {"memory", "partition", "time"}) {
-    const auto text = json_text(spec->get(), name);
-    require(!text || (!text->empty() && text->front() != '-'), "no value is an option");
-  }
+  const auto spec = parse_launch_spec(wanted->spec);
+  require(spec.has_value(), "the spec is one of ours");
+  require(sbatch_arguments(spec->job).has_value(), "and sbatch may have it");
 }
 
 }  // namespace

@@ -22,7 +22,7 @@ TEST(ApiRequestsTest, ASessionNeedsItsClusterAndIde) {
 
 TEST(ApiRequestsTest, EverythingElseMayBeGiven) {
   const auto wanted = session(
-      R"(,"slot":2,"job":"4711","user":"bob","time":"1:30:00","partition":"gpu","memory":"4G",)"
+      R"(,"slot":2,"job":"4711","user":"bob","time":"1:30:00","partition":"gpu","memory":"4G","account":"demo",)"
       R"("gpus":1,"cpus":8)");
   ASSERT_TRUE(wanted.has_value());
   EXPECT_EQ(wanted->slot, 2U);
@@ -30,11 +30,12 @@ TEST(ApiRequestsTest, EverythingElseMayBeGiven) {
   EXPECT_EQ(wanted->user, "bob");
   EXPECT_EQ(
       wanted->spec,
-      R"({"attach":true,"cpus":8,"gpus":1,"memory":"4G","partition":"gpu","time":"1:30:00"})");
+      R"({"attach":true,"account":"demo","cpus":8,"gpus":1,"memory":"4G","partition":"gpu","time":"1:30:00"})");
 }
 
 TEST(ApiRequestsTest, NullIsTheSameAsNotGiven) {
-  const auto wanted = session(R"(,"slot":null,"job":null,"memory":null,"cpus":null,"user":null)");
+  const auto wanted =
+      session(R"(,"slot":null,"job":null,"memory":null,"cpus":null,"user":null,"account":null)");
   ASSERT_TRUE(wanted.has_value());
   EXPECT_EQ(wanted->slot, std::nullopt);
   EXPECT_EQ(wanted->job, std::nullopt);
@@ -96,6 +97,13 @@ INSTANTIATE_TEST_SUITE_P(
                     BadMember{"partition_option", R"(,"partition":"--wrap=x")", "\"partition\""},
                     BadMember{"partition_list", R"(,"partition":"a,b")", "\"partition\""},
                     BadMember{"partition_empty", R"(,"partition":"")", "\"partition\""},
+                    BadMember{"account_option", R"(,"account":"-A")", "\"account\""},
+                    BadMember{"account_list", R"(,"account":"a,b")", "\"account\""},
+                    BadMember{"account_empty", R"(,"account":"")", "\"account\""},
+                    BadMember{"account_shell", R"(,"account":"`id`")", "\"account\""},
+                    BadMember{"account_number", R"(,"account":7)", "\"account\""},
+                    BadMember{"memory_empty", R"(,"memory":"")", "\"memory\""},
+                    BadMember{"time_empty", R"(,"time":"")", "\"time\""},
                     BadMember{"job_option", R"(,"job":"-1")", "\"job\""},
                     BadMember{"job_shell", R"(,"job":"1;id")", "\"job\""},
                     BadMember{"job_list", R"(,"job":[1])", "\"job\""},
@@ -106,7 +114,8 @@ INSTANTIATE_TEST_SUITE_P(
                     BadMember{"unknown_null", R"(,"cpu":null)", "\"cpu\" is no member"},
                     BadMember{"upper_case", R"(,"CPUS":4)", "\"CPUS\" is no member"},
                     BadMember{"twice", R"(,"ide":"x")", "two members 'ide'"}),
-    [](const auto& i) { return std::string(i.param.name); });
+    [](const auto& i) {
+  return std::string(i.param.name); });
 
 TEST(ApiRequestsTest, MoreTimeIsSomeMinutesOfAYear) {
   EXPECT_EQ(parse_extend_request(R"({"minutes":1})").value_or(0), 1U);

@@ -152,6 +152,7 @@ TEST(JobListingTest, NoScriptForWhatIsNoQuestion) {
   };
   EXPECT_EQ(script({}, kMarker), kNoScript);
   EXPECT_EQ(script({"4711;id"}, kMarker), kNoScript);
+  EXPECT_EQ(script({"login01-4711", "4711", "$(id)"}, kMarker), script({"4711"}, kMarker));
   EXPECT_EQ(script({"4711"}, "a b"), kNoScript);
   EXPECT_NE(script(std::vector<std::string>(kListedJobsMax, "4711"), kMarker), kNoScript);
   EXPECT_EQ(script(std::vector<std::string>(kListedJobsMax + 1, "4711"), kMarker), kNoScript);
