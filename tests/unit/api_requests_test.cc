@@ -22,15 +22,15 @@ TEST(ApiRequestsTest, ASessionNeedsItsClusterAndIde) {
 
 TEST(ApiRequestsTest, EverythingElseMayBeGiven) {
   const auto wanted = session(
-      R"(,"slot":2,"job":"4711","user":"bob","time":"1:30:00","partition":"gpu","memory":"4G","account":"demo",)"
+      R"(,"slot":2,"job":"4711","user":"bob","time":"1:30:00","partition":"gpu","memory":"4G",)"
+      R"("account":"demo",)"
       R"("gpus":1,"cpus":8)");
   ASSERT_TRUE(wanted.has_value());
   EXPECT_EQ(wanted->slot, 2U);
   EXPECT_EQ(wanted->job, "4711");
   EXPECT_EQ(wanted->user, "bob");
-  EXPECT_EQ(
-      wanted->spec,
-      R"({"attach":true,"account":"demo","cpus":8,"gpus":1,"memory":"4G","partition":"gpu","time":"1:30:00"})");
+  EXPECT_EQ(wanted->spec, R"({"attach":true,"account":"demo","cpus":8,)"
+                          R"("gpus":1,"memory":"4G","partition":"gpu","time":"1:30:00"})");
 }
 
 TEST(ApiRequestsTest, NullIsTheSameAsNotGiven) {
@@ -114,8 +114,7 @@ INSTANTIATE_TEST_SUITE_P(
                     BadMember{"unknown_null", R"(,"cpu":null)", "\"cpu\" is no member"},
                     BadMember{"upper_case", R"(,"CPUS":4)", "\"CPUS\" is no member"},
                     BadMember{"twice", R"(,"ide":"x")", "two members 'ide'"}),
-    [](const auto& i) {
-  return std::string(i.param.name); });
+    [](const auto& i) { return std::string(i.param.name); });
 
 TEST(ApiRequestsTest, MoreTimeIsSomeMinutesOfAYear) {
   EXPECT_EQ(parse_extend_request(R"({"minutes":1})").value_or(0), 1U);
