@@ -46,7 +46,7 @@ NodeProxyState make_state(const Options& options, const JobIdentity& identity,
   state.allow_ports = options.allow_ports;
   state.root_fallback = options.root_fallback;
   state.base_rewrite = options.base_rewrite;
-  if (!options.app.empty()) state.record.app = {options.app, false};
+  if (!options.app.empty()) state.record.app = {options.app, options.keep_prefix};
   return state;
 }
 

@@ -169,6 +169,8 @@ constexpr OptionRow kRows[] = {
      set_url_template},
     {"app", "", "TARGET", "", true, false,
      "the app behind /app/: a port, or unix:/PATH, a socket in a directory of your own", set_app},
+    {"keep-prefix", "", "", "", true, true, "the app knows its prefix, so send it on",
+     [](Options& o, std::string_view v) { return set_switch(o.keep_prefix, v); }},
     {"allow-ports", "", "LIST", "1024-65535", true, false,
      "app ports that may be reached; others are answered 403", set_allow_ports},
     {"allow-foreign-ports", "", "LIST", "", true, false,
@@ -228,8 +230,6 @@ constexpr OptionRow kRows[] = {
      [](Options& o, std::string_view v) {
        return set_number(o.timeout_ms, v, 0, kDaySeconds, kSecondMs);
      }},
-    {"keep-prefix", "", "", "", false, true, "`app`: the app knows its prefix, so send it on",
-     [](Options& o, std::string_view v) { return set_switch(o.keep_prefix, v); }},
     {"json", "", "", "", false, true, "print data as JSON",
      [](Options& o, std::string_view v) { return set_switch(o.json, v); }},
 };

@@ -18,8 +18,9 @@ constexpr std::string_view kPreambleBegin = R"sh(
 # From here to "end of hpc-manager's lines": which session this job is of.
 export HPC_SESSION_ID='@session@'
 export HPC_PROXY_URL_TEMPLATE='@url_template@'
+export HPC_SESSION_JOB="${SLURM_JOB_ID:-}"
 export HPC_SESSION_DIR="${HOME:?the job has no HOME}/.hpc-proxy/sessions/$HPC_SESSION_ID"
-export HPC_PROXY_SCRIPTS="$HPC_SESSION_DIR"
+HPC_PROXY_SCRIPTS="$HPC_SESSION_DIR"
 if ! (umask 077 && mkdir -p "$HPC_SESSION_DIR" && chmod 700 "$HPC_SESSION_DIR" &&
   cat >"$HPC_SESSION_DIR/hpc-proxy.sh") <<'@end@'
 )sh";

@@ -1,6 +1,5 @@
 """What a user does: submit a job template, connect, open the page, edit, see it reload."""
 
-import os
 import pathlib
 import subprocess
 import sys
@@ -10,30 +9,9 @@ SUPPORT = pathlib.Path(__file__).resolve().parent.parent / "support"
 sys.path.insert(0, str(SUPPORT))
 from slurm_site import ROOT, skip  # noqa: E402
 from waiting import wait_until  # noqa: E402
-from whole_path import WholePath, get  # noqa: E402
+from whole_path import WholePath  # noqa: E402
 
 LIVE_SERVER = ("live-server", "--host=127.0.0.1", "--no-browser")
-
-# Stands in for code-server: reads the same settings file and says the same line.
-CODE_SERVER = """#!/usr/bin/python3
-import http.server, os, sys
-settings = dict(line.strip().split(": ", 1) for line in open(sys.argv[sys.argv.index("--config") + 1]))
-assert settings["auth"] == "password" and len(settings["password"]) >= 32, settings
-assert settings["trusted-origins"] == '"*"', settings
-host, port = settings["bind-addr"].rsplit(":", 1)
-class Handler(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        body = os.environ["VSCODE_PROXY_URI"].encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-server = http.server.HTTPServer((host, int(port)), Handler)
-print(f"[2024-01-01T00:00:00.000Z] info  HTTP server listening on http://{host}:{server.server_port}/",
-      flush=True)
-server.serve_forever()
-"""
-
 
 class DemoPathTest(unittest.TestCase):
     @classmethod
@@ -83,22 +61,6 @@ class DemoPathTest(unittest.TestCase):
         port = (self.site.home("bob") / ".hpc-proxy/port").read_text()
         self.assertEqual(port, f"{self.path.record('bob')['port']}\n")
         self.site.run("bob@login", "scancel", job)
-
-    def test_vscode_template(self):
-        program = self.site.directory / "bin/code-server"
-        program.write_text(CODE_SERVER)
-        program.chmod(0o755)
-        job = self.submit("carol", "vscode.sbatch")
-        wait_until(lambda: "password: in" in self.output("carol", job), "the page's address", 30)
-        address = self.output("carol", job).split("VS Code: ", 1)[1].split()[0]
-        port = address.rstrip("/").rsplit("/", 1)[1]
-        self.assertEqual(address, f"http://127.0.0.1:9000/port/{port}/")
-        manager = self.path.connect("carol")
-        self.assertEqual(get(f"{manager.url}/port/{port}/"), (200, b"/port/{{port}}/"))
-        settings = self.site.home("carol") / f".hpc-proxy/vscode-{job}/config.yaml"
-        self.assertEqual(os.stat(settings).st_mode & 0o777, 0o600)
-        self.site.run("carol@login", "scancel", job)
-        wait_until(lambda: not settings.exists(), "the end of the password's file")
 
     def test_template_without_hpc_proxy_says_so(self):
         job = self.submit("carol", "plain.sbatch", "true", environment="PATH=/usr/bin:/bin")

@@ -114,6 +114,10 @@ class AppTest(harness.TestCase):
         self.serve_echo()
         self.assertEqual(proxy.get("/app/").status, 200)
 
+    def test_app_that_knows_its_prefix_is_said_so_from_the_start(self):
+        proxy = self.start("--app", f"unix:{self.path}", "--keep-prefix")
+        self.assertEqual(proxy.record["app"], {"target": f"unix:{self.path}", "keep_prefix": True})
+
     def test_app_is_set_while_it_runs(self):
         proxy = self.start()
         self.assertEqual(proxy.get("/app/").status, 503)
