@@ -1,6 +1,9 @@
 #pragma once
 #include <cstddef>
+#include <functional>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "common/result.h"
 
@@ -29,7 +32,22 @@ struct OperatorAnswer {
 Result<OperatorAnswer> ask_operator_socket(const std::string& socket,
                                            const OperatorRequest& request);
 
+/// Takes an answer as it comes, which may be for ever.
+struct OperatorStream {
+  /// A piece of the body of a 2xx answer, never empty; false: it is enough. Other bodies come with
+  /// the answer.
+  std::function<bool(std::string_view)> take;
+  int stop_descriptor = -1;  // once it can be read, it is enough, too; -1: none
+};
+/// Only the head must come within kOperatorWaitSeconds. Nothing: it was enough before the end.
+/// Errors as above; kNetwork, too, where the answer was cut.
+Result<std::optional<OperatorAnswer>> stream_operator_socket(const std::string& socket,
+                                                             const OperatorRequest& request,
+                                                             const OperatorStream& stream);
+
 /// The same over a connection that is there already; `descriptor` stays open. For tests.
 Result<OperatorAnswer> exchange_over(int descriptor, const OperatorRequest& request);
+Result<std::optional<OperatorAnswer>> stream_over(int descriptor, const OperatorRequest& request,
+                                                  const OperatorStream& stream);
 
 }  // namespace hpc

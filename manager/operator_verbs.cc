@@ -5,10 +5,12 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
+#include <span>
 
 #include "common/exit_code.h"
 #include "common/text_table.h"
 #include "manager/console.h"
+#include "manager/operator_follow.h"
 #include "manager/session/json.h"
 
 namespace hpc {
@@ -18,17 +20,34 @@ namespace {
 constexpr const char* kSessionsPath = "/api/v1/sessions";
 constexpr const char* kTokensPath = "/api/v1/tokens";
 
-// What a table shows of each, and its heading.
-constexpr std::array kSessionMembers = {"id",    "user",   "cluster", "ide",   "slot",
-                                        "state", "job_id", "node",    "reason"};
-constexpr std::array kTokenMembers = {"id",         "user",       "kind",        "label",
-                                      "created_at", "expires_at", "last_used_at"};
-constexpr std::array kQueueMembers = {"queue_position", "id",        "user", "cluster", "ide",
-                                      "slot",           "created_at"};
-constexpr std::array kRangeMembers = {"allocated", "available", "total"};
+// What a table shows of each; its heading is the member's name where there is no other.
+struct Column {
+  const char* member;
+  std::string_view heading = {};
+};
+constexpr auto kSessionColumns = std::to_array<Column>({{"id"},
+                                                        {"user"},
+                                                        {"cluster"},
+                                                        {"ide"},
+                                                        {"slot"},
+                                                        {"state"},
+                                                        {"job_id"},
+                                                        {"node"},
+                                                        {"reason"}});
+constexpr auto kTokenColumns = std::to_array<Column>(
+    {{"id"}, {"user"}, {"kind"}, {"label"}, {"created_at"}, {"expires_at"}, {"last_used_at"}});
+constexpr auto kQueueColumns = std::to_array<Column>({{"queue_position", "PLACE"},
+                                                      {"id"},
+                                                      {"user"},
+                                                      {"cluster"},
+                                                      {"ide"},
+                                                      {"slot"},
+                                                      {"created_at", "SINCE"}});
+constexpr auto kRangeColumns = std::to_array<Column>({{"allocated"}, {"available"}, {"total"}});
 
-std::string heading_of(std::string_view member) {
-  std::string heading(member);
+std::string heading_of(const Column& column) {
+  if (!column.heading.empty()) return std::string(column.heading);
+  std::string heading(column.member);
   for (char& c : heading) {
     if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
     if (c == '_') c = ' ';
@@ -43,30 +62,28 @@ std::string cell_of(const cJSON* value) {
   return "";
 }
 
-template <class Members>
-TableRow row_of(const cJSON* object, const Members& members) {
+TableRow row_of(const cJSON* object, std::span<const Column> columns) {
   TableRow row;
-  for (const char* name : members) row.push_back(cell_of(json_member(object, name)));
+  for (const auto& one : columns) row.push_back(cell_of(json_member(object, one.member)));
   return row;
 }
 
-template <class Members>
-std::string table_of(const cJSON* list, const Members& members, bool terminal) {
+std::string table_of(const cJSON* list, std::span<const Column> columns, bool terminal) {
   TableRow heading;
-  for (const char* name : members) heading.push_back(heading_of(name));
+  for (const auto& one : columns) heading.push_back(heading_of(one));
   std::vector<TableRow> rows;
   for (const cJSON* one = list->child; one != nullptr; one = one->next) {
-    rows.push_back(row_of(one, members));
+    rows.push_back(row_of(one, columns));
   }
   return text_table(heading, rows, terminal);
 }
 
 std::string ranges_table(const cJSON* ranges, bool terminal) {
   TableRow heading = {"RANGE"};
-  for (const char* name : kRangeMembers) heading.push_back(heading_of(name));
+  for (const auto& one : kRangeColumns) heading.push_back(heading_of(one));
   std::vector<TableRow> rows;
   for (const cJSON* one = ranges->child; one != nullptr; one = one->next) {
-    TableRow row = row_of(one, kRangeMembers);
+    TableRow row = row_of(one, kRangeColumns);
     row.insert(row.begin(), json_safe(one->string));
     rows.push_back(std::move(row));
   }
@@ -107,6 +124,13 @@ std::string start_body(const VerbOptions& options) {
   text("memory", options.memory);
   text("time", options.time);
   text("partition", options.partition);
+  text("account", options.account);
+  return json_line(body.get());
+}
+
+std::string extend_body(const VerbOptions& options) {
+  const JsonPtr body(cJSON_CreateObject());
+  add_number(body.get(), "minutes", options.minutes);
   return json_line(body.get());
 }
 
@@ -138,6 +162,8 @@ const char* remark_on(const VerbOptions& options, bool empty) {
       return "the token is shown this once only; who has it can log in as its user";
     case OperatorVerb::kTokensRevoke:
       return "the token is revoked";
+    case OperatorVerb::kSessionsExtend:
+      return "SLURM took it; ends_at follows once SLURM is asked again";
     default:
       return "";
   }
@@ -159,7 +185,9 @@ OperatorRequest verb_request(const VerbOptions& options) {
     case OperatorVerb::kSessionsStop:
       return {"DELETE", session, ""};
     case OperatorVerb::kSessionsLogs:
-      return {"GET", session + "/log", ""};
+      return {"GET", session + (options.follow ? "/log?follow=1" : "/log"), ""};
+    case OperatorVerb::kSessionsExtend:
+      return {"POST", session + "/extend", extend_body(options)};
     case OperatorVerb::kQueue:
       return {"GET", "/api/v1/queue", ""};
     case OperatorVerb::kPorts:
@@ -176,23 +204,23 @@ OperatorRequest verb_request(const VerbOptions& options) {
 
 Result<std::string> verb_output(const VerbOptions& options, const OperatorAnswer& answer,
                                 bool terminal) {
-  if (options.json || options.verb == OperatorVerb::kSessionsLogs) return answer.body;
+  if (options.json) return answer.body;
   if (options.verb == OperatorVerb::kTokensRevoke) return std::string();
   const auto value = parse_json(answer.body);
   if (!value) return strange();
   const cJSON* object = value->get();
-  const auto list = [&](const char* name, const auto& members) -> Result<std::string> {
+  const auto list = [&](const char* name, std::span<const Column> columns) -> Result<std::string> {
     const cJSON* found = json_member(object, name);
     if (!cJSON_IsArray(found)) return strange();
-    return table_of(found, members, terminal);
+    return table_of(found, columns, terminal);
   };
   switch (options.verb) {
     case OperatorVerb::kSessionsList:
-      return list("sessions", kSessionMembers);
+      return list("sessions", kSessionColumns);
     case OperatorVerb::kQueue:
-      return list("sessions", kQueueMembers);
+      return list("sessions", kQueueColumns);
     case OperatorVerb::kTokensList:
-      return list("tokens", kTokenMembers);
+      return list("tokens", kTokenColumns);
     case OperatorVerb::kPorts:
       if (!cJSON_IsObject(json_member(object, "ranges"))) return strange();
       return ranges_table(json_member(object, "ranges"), terminal);
@@ -235,12 +263,16 @@ int run_verb(const std::vector<std::string>& arguments) {
     return 0;
   }
   const auto& options = std::get<VerbOptions>(*line);
+  if (options.verb == OperatorVerb::kSessionsLogs) return print_log(options);
   const auto answer = ask_operator_socket(options.socket, verb_request(options));
   if (!answer) {
     say(describe(answer.error()));
     return exit_code(answer.error().code);
   }
   if (answer->status < 200 || answer->status > 299) return failed(verb_failure(*answer));
+  if (options.verb == OperatorVerb::kSessionsStart && options.wait) {
+    return follow_start(options, answer->body);
+  }
   const auto output = verb_output(options, *answer, isatty(STDOUT_FILENO) == 1);
   if (!output) return failed(output.error());
   std::fputs(output->c_str(), stdout);

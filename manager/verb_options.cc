@@ -21,9 +21,13 @@ constexpr const char* kExits =
 constexpr const char* kSessionsHelp =
     "Examples:\n"
     "  hpc-manager sessions list\n"
+    "  hpc-manager sessions start --user alice --cluster main --ide vscode --cpus 4 --time "
+    "2:00:00\n"
+    "      says what happens until it runs, then prints its address; Ctrl-C only ends the waiting\n"
     "  hpc-manager sessions start --user alice --cluster main --ide vscode --job 4711\n"
-    "      for a job of alice's that runs already; then her browser opens "
-    "/user/alice/main/vscode/\n"
+    "      for a job of alice's that runs already\n"
+    "  hpc-manager sessions logs 3f2a... --follow\n"
+    "  hpc-manager sessions extend 3f2a... --minutes 60\n"
     "  hpc-manager sessions stop 3f2a...\n"
     "\n";
 
@@ -81,10 +85,13 @@ void add_start(CLI::App& sessions, RawVerb& raw) {
   start->add_option("--memory", options.memory, "for the job, as sbatch --mem")->type_name("SIZE");
   start->add_option("--time", options.time, "for the job, as sbatch --time")->type_name("TIME");
   start->add_option("--partition", options.partition, "for the job")->type_name("NAME");
+  start->add_option("--account", options.account, "that the job is charged to")->type_name("NAME");
+  start->add_flag("!--no-wait", options.wait, "do not wait until it runs: show what was begun");
 }
 
 void add_sessions(CLI::App& app, RawVerb& raw) {
-  auto* sessions = app.add_subcommand("sessions", "List, show, start and stop sessions");
+  auto* sessions =
+      app.add_subcommand("sessions", "List, show, start, extend and stop sessions; their logs");
   sessions->require_subcommand(1);
   sessions->footer(std::string(kSessionsHelp) + kExits);
   auto* list = add_verb(*sessions, raw, "list", "all live sessions", OperatorVerb::kSessionsList);
@@ -94,9 +101,14 @@ void add_sessions(CLI::App& app, RawVerb& raw) {
   add_start(*sessions, raw);
   add_id(add_verb(*sessions, raw, "stop", "end a session", OperatorVerb::kSessionsStop), raw,
          "of the session");
-  add_id(
-      add_verb(*sessions, raw, "logs", "the log of a session's job", OperatorVerb::kSessionsLogs),
-      raw, "of the session");
+  auto* logs =
+      add_verb(*sessions, raw, "logs", "the log of a session's job", OperatorVerb::kSessionsLogs);
+  add_id(logs, raw, "of the session");
+  logs->add_flag("--follow", raw.options.follow, "go on as it grows, until the session has ended");
+  auto* extend = add_verb(*sessions, raw, "extend", "ask SLURM for more time for a session's job",
+                          OperatorVerb::kSessionsExtend);
+  add_id(extend, raw, "of the session");
+  extend->add_option("--minutes", raw.options.minutes, "so many more")->required()->type_name("N");
 }
 
 void add_tokens(CLI::App& app, RawVerb& raw) {

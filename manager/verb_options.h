@@ -16,6 +16,7 @@ enum class OperatorVerb : std::uint8_t {
   kSessionsStart,
   kSessionsStop,
   kSessionsLogs,
+  kSessionsExtend,
   kQueue,
   kPorts,
   kTokensCreate,
@@ -30,10 +31,13 @@ struct VerbOptions {
   std::string socket;   // empty: none is known
   bool json = false;    // print the API's answer as it is
   bool attach = false;  // of start: no job is started
-  std::string id;       // of show, stop, logs, revoke
+  bool wait = true;     // of start: until the session runs or has ended
+  bool follow = false;  // of logs: as it grows
+  std::string id;       // of show, stop, logs, extend, revoke
   std::string user;     // of start and tokens create; lists: only this user's, empty: everybody's
-  std::string cluster, ide, job, label, memory, time, partition;
+  std::string cluster, ide, job, label, memory, time, partition, account;
   std::optional<std::uint64_t> slot, cpus, gpus;
+  std::uint64_t minutes = 0;  // of extend
   std::optional<std::uint64_t> expires_s;
 };
 

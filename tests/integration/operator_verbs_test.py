@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import pty
+import signal
 import socket
 import socketserver
 import subprocess
@@ -22,6 +23,18 @@ FAILURE, USAGE, NOT_FOUND, NOT_ALLOWED = 1, 2, 3, 4
 SESSION = {"id": "3f2a", "key": "alice-main-vscode", "user": "alice", "cluster": "main",
            "ide": "vscode", "slot": 1, "state": "running", "reason": None, "job_id": "4711",
            "node": "c1"}
+
+START = ("sessions", "start", "--user", "alice", "--cluster", "main", "--ide", "vscode")
+
+
+def event(number, kind="state", **data):
+    return (f"id: {number}\nevent: {kind}\n"
+            f"data: {json.dumps({**SESSION, **data})}\n\n").encode()
+
+
+def events_path(last):
+    return f"/api/v1/sessions/3f2a/events?last-event-id={last}"
+
 
 # Listens at argv[1] as whoever runs it.
 LISTEN = """
@@ -55,12 +68,19 @@ class Handler(http.server.BaseHTTPRequestHandler):
                                   self.headers.get("Content-Type")))
         status, answer = self.server.answers.get((self.command, self.path), (404, {
             "status": 404, "detail": "there is no such thing, or it is not yours"}))
+        if callable(answer):
+            self.send_response(status)
+            self.send_header("Connection", "close")
+            self.end_headers()
+            self.close_connection = True
+            return answer(self.wfile)
         text = b"" if answer is None else json.dumps(answer).encode()
         self.send_response(status)
         if status != 204:
             self.send_header("Content-Length", str(len(text)))
         self.end_headers()
-        self.wfile.write(text)
+        if text:
+            self.wfile.write(text)
 
     do_GET = do_POST = do_DELETE = handle_any
 
@@ -129,8 +149,7 @@ class OperatorVerbsTest(harness.TestCase):
     def test_start_and_stop(self):
         server = self.serve({("POST", "/api/v1/sessions"): (202, SESSION),
                              ("DELETE", "/api/v1/sessions/3f2a"): (202, SESSION)})
-        done = self.run_manager("sessions", "start", "--user", "alice", "--cluster", "main",
-                                "--ide", "vscode", "--job", "4711")
+        done = self.run_manager(*START, "--job", "4711", "--no-wait")
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn("id\t3f2a\n", done.stdout)
         self.assertEqual(self.run_manager("sessions", "stop", "3f2a").returncode, 0)
@@ -139,6 +158,127 @@ class OperatorVerbsTest(harness.TestCase):
              {"user": "alice", "cluster": "main", "ide": "vscode", "job": "4711"},
              "application/json"),
             ("DELETE", "/api/v1/sessions/3f2a", None, None)])
+
+    # ---------------------------------------------------------------------- start and its steps
+    def serve_start(self, *streams, after=None):
+        """What answers a start, then its events: (last number that the client has, pieces)."""
+        queued = {**SESSION, "state": "queued", "queue_position": 3, "url": "http://127.0.0.1/x/"}
+        answers = {("POST", "/api/v1/sessions"): (202, queued)}
+        for last, pieces in streams:
+            def write(stream, pieces=pieces):
+                for piece in pieces:
+                    piece(stream) if callable(piece) else stream.write(piece)
+            answers["GET", events_path(last)] = (200, write)
+        if after:
+            answers["GET", "/api/v1/sessions/3f2a"] = (200, {**SESSION, **after})
+        return self.serve(answers)
+
+    def test_start_says_each_step_and_prints_the_address(self):
+        self.serve_start((0, [
+            b"retry: 2000\n\n", event(1, state="queued", queue_position=3),
+            event(2, state="pending", reason="Priority, starts about 14:05"),
+            event(3, "progress", text="waiting for hpc-proxy"),
+            event(4, state="running", url="http://127.0.0.1:8000/user/alice/main/vscode/")]))
+        done = self.run_manager(*START)
+        self.assertEqual((done.returncode, done.stdout),
+                         (0, "http://127.0.0.1:8000/user/alice/main/vscode/\n"), done.stderr)
+        steps = [line.split("  ", 1) for line in done.stderr.splitlines()]
+        self.assertEqual([step for _, step in steps],
+                         ["queued (3rd)", "pending: Priority, starts about 14:05",
+                          "waiting for hpc-proxy", "running on c1"])
+        for time, _ in steps:
+            self.assertRegex(time, r"^\d\d:\d\d:\d\d$")
+
+    def test_start_with_json_ends_with_the_session(self):
+        self.serve_start((0, [event(1, state="running")]))
+        done = self.run_manager(*START, "--json")
+        self.assertEqual((done.returncode, json.loads(done.stdout)), (0, SESSION))
+
+    def test_a_session_that_ends_before_it_runs_is_a_failure(self):
+        self.serve_start((0, [event(1, state="ended", reason="sbatch: no such partition")]))
+        done = self.run_manager(*START)
+        self.assertEqual((done.returncode, done.stdout), (FAILURE, ""))
+        self.assertIn("sbatch: no such partition", done.stderr)
+
+    def test_a_stream_that_ends_is_resumed(self):
+        server = self.serve_start((0, [event(1, state="pending")]), (1, [event(2, state="running")]),
+                                  after={"state": "pending"})
+        done = self.run_manager(*START, "--json")
+        self.assertEqual((done.returncode, json.loads(done.stdout)["state"]), (0, "running"))
+        self.assertEqual([asked[1] for asked in server.asked[1:]],
+                         [events_path(0), "/api/v1/sessions/3f2a", events_path(1)])
+
+    def test_an_end_that_the_stream_does_not_tell_is_asked_for(self):
+        self.serve({("POST", "/api/v1/sessions"): (202, {**SESSION, "state": "pending"}),
+                    ("GET", events_path(0)): (204, None),
+                    ("GET", "/api/v1/sessions/3f2a"): (200, {**SESSION, "state": "ended",
+                                                             "reason": "gone"})})
+        done = self.run_manager(*START)
+        self.assertEqual((done.returncode, done.stdout), (FAILURE, ""))
+        self.assertIn("gone", done.stderr)
+
+    def test_a_signal_ends_the_waiting_and_nothing_else(self):
+        silence, asked = threading.Event(), threading.Event()
+        self.addCleanup(silence.set)
+
+        def be_silent(stream):
+            stream.flush()
+            asked.set()
+            silence.wait(60)
+
+        server = self.serve_start((0, [event(1, state="pending"), be_silent]))
+        process, log = self.popen(
+            [self.manager, *START], variables={"HPC_MANAGER_SOCKET": str(self.socket)})
+        self.assertTrue(asked.wait(20))
+        wait_until(lambda: "pending" in log.read_text(), "the first step")
+        process.send_signal(signal.SIGINT)
+        self.assertEqual(process.wait(20), FAILURE)
+        self.assertIn("sessions show 3f2a", log.read_text())
+        self.assertIn("sessions stop 3f2a", log.read_text())
+        self.assertEqual({asked[0] for asked in server.asked}, {"POST", "GET"})
+
+    # ---------------------------------------------------------------------- logs and more time
+    def test_a_log_comes_as_it_is_written(self):
+        more = threading.Event()
+        self.addCleanup(more.set)
+
+        def write(stream):
+            stream.write(b"one \xff\x1b[0m\n")
+            stream.flush()
+            more.wait(60)
+            stream.write(b"two\n")
+
+        self.serve({("GET", "/api/v1/sessions/3f2a/log?follow=1"): (200, write),
+                    ("GET", "/api/v1/sessions/3f2a/log"): (200, write)})
+        process = subprocess.Popen(
+            harness.as_user(harness.USER_UID, [str(self.manager), "sessions", "logs", "3f2a",
+                                               "--follow"]),
+            stdout=subprocess.PIPE, stdin=subprocess.DEVNULL,
+            env=self.environment(HPC_MANAGER_SOCKET=str(self.socket)))
+        self.addCleanup(process.stdout.close)
+        self.assertEqual(process.stdout.readline(), b"one \xff\x1b[0m\n", "byte for byte")
+        more.set()
+        self.assertEqual((process.stdout.read(), process.wait(20)), (b"two\n", 0))
+        self.assertEqual(self.on_terminal("sessions", "logs", "3f2a"),
+                         "one \N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}[0m\ntwo\n")
+
+    def test_no_log_is_said_with_its_reason(self):
+        self.serve({("GET", "/api/v1/sessions/3f2a/log"): (404, {"detail": "there is no log yet"})})
+        done = self.run_manager("sessions", "logs", "3f2a")
+        self.assertEqual((done.returncode, done.stdout), (NOT_FOUND, ""))
+        self.assertIn("there is no log yet", done.stderr)
+
+    def test_more_time(self):
+        path = "/api/v1/sessions/3f2a/extend"
+        server = self.serve({("POST", path): (202, SESSION)})
+        done = self.run_manager("sessions", "extend", "3f2a", "--minutes", "60")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("id\t3f2a\n", done.stdout)
+        self.assertEqual(server.asked, [("POST", path, {"minutes": 60}, "application/json")])
+        server.answers["POST", path] = (403, {"detail": "slurm_update error: Access denied"})
+        done = self.run_manager("sessions", "extend", "3f2a", "--minutes", "60")
+        self.assertEqual((done.returncode, done.stdout), (NOT_ALLOWED, ""))
+        self.assertIn("slurm_update error: Access denied", done.stderr)
 
     def test_a_new_token_is_all_of_stdout(self):
         token = "hpm_" + 64 * "0"

@@ -102,6 +102,70 @@ TEST_F(OperatorClientTest, TheReasonOfAnEarlyEndIsRead) {
   EXPECT_EQ(answer->status, 200);
 }
 
+// --------------------------------------------------------------------------------- streams
+constexpr std::string_view kChunks =
+    "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n3\r\ntwo\r\n0\r\n\r\n";
+
+struct OperatorStreamTest : OperatorClientTest {
+  OperatorStream stream{[this](std::string_view piece) {
+    taken += piece;
+    return taken.size() < enough;
+  }};
+  Result<std::optional<OperatorAnswer>> ask() {
+    return stream_over(client.get(), {"GET", "/x", ""}, stream);
+  }
+  std::string taken;
+  std::size_t enough = 1000;
+};
+
+TEST_F(OperatorStreamTest, HandsTheBodyOnAsItComes) {
+  say(kChunks);
+  const auto answer = ask();
+  ASSERT_TRUE(answer.has_value() && answer->has_value());
+  EXPECT_EQ((*answer)->status, 200);
+  EXPECT_EQ((*answer)->body, "");
+  EXPECT_EQ(taken, "onetwo");
+}
+
+TEST_F(OperatorStreamTest, EnoughIsEnough) {
+  say(kChunks.substr(0, kChunks.size() - 5));  // its end never comes
+  enough = 4;
+  const auto answer = ask();
+  ASSERT_TRUE(answer.has_value());
+  EXPECT_FALSE(answer->has_value());
+  EXPECT_EQ(taken, "onetwo");
+}
+
+TEST_F(OperatorStreamTest, ARefusalIsAnAnswer) {
+  say("HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\nno");
+  const auto answer = ask();
+  ASSERT_TRUE(answer.has_value() && answer->has_value());
+  EXPECT_EQ((*answer)->status, 404);
+  EXPECT_EQ((*answer)->body, "no");
+  EXPECT_EQ(taken, "");
+}
+
+TEST_F(OperatorStreamTest, EndsWhenItsDescriptorSaysSo) {
+  std::array<int, 2> pipe_ends{};
+  ASSERT_EQ(pipe(pipe_ends.data()), 0);
+  const UniqueFd reads(pipe_ends[0]);
+  const UniqueFd writes(pipe_ends[1]);
+  stream.stop_descriptor = reads.get();
+  ASSERT_EQ(write(writes.get(), "x", 1), 1);
+  const auto answer = ask();
+  ASSERT_TRUE(answer.has_value());
+  EXPECT_FALSE(answer->has_value());
+}
+
+TEST_F(OperatorStreamTest, ACutStreamIsAFailure) {
+  say(kChunks.substr(0, kChunks.size() - 5));
+  close_server();
+  const auto answer = ask();
+  ASSERT_FALSE(answer.has_value());
+  EXPECT_EQ(answer.error().code, Errc::kNetwork);
+  EXPECT_EQ(taken, "onetwo");
+}
+
 using OperatorSocketPathTest = TempDirFixture;
 
 TEST_F(OperatorSocketPathTest, SaysWhatToDoWhereNothingListens) {

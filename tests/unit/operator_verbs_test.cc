@@ -22,6 +22,12 @@ TEST(OperatorVerbsTest, EachAsksItsCall) {
   EXPECT_EQ(line_of(options_of(OperatorVerb::kSessionsShow, "3f")), "GET /api/v1/sessions/3f");
   EXPECT_EQ(line_of(options_of(OperatorVerb::kSessionsStop, "3f")), "DELETE /api/v1/sessions/3f");
   EXPECT_EQ(line_of(options_of(OperatorVerb::kSessionsLogs, "3f")), "GET /api/v1/sessions/3f/log");
+  auto logs = options_of(OperatorVerb::kSessionsLogs, "3f");
+  logs.follow = true;
+  EXPECT_EQ(line_of(logs), "GET /api/v1/sessions/3f/log?follow=1");
+  auto extend = options_of(OperatorVerb::kSessionsExtend, "3f");
+  extend.minutes = 60;
+  EXPECT_EQ(line_of(extend), R"(POST /api/v1/sessions/3f/extend {"minutes":60})");
   EXPECT_EQ(line_of(options_of(OperatorVerb::kQueue)), "GET /api/v1/queue");
   EXPECT_EQ(line_of(options_of(OperatorVerb::kPorts)), "GET /api/v1/admin/ports/stats");
   EXPECT_EQ(line_of(options_of(OperatorVerb::kTokensList)), "GET /api/v1/tokens");
@@ -50,9 +56,10 @@ TEST(OperatorVerbsTest, StartSendsWhatWasGiven) {
   options.memory = "4G";
   options.time = "90";
   options.partition = "gpu";
+  options.account = "physics";
   EXPECT_EQ(verb_request(options).body,
             R"({"user":"alice","cluster":"main","ide":"vscode","job":"4711","slot":2,"cpus":8,)"
-            R"("gpus":1,"memory":"4G","time":"90","partition":"gpu"})");
+            R"("gpus":1,"memory":"4G","time":"90","partition":"gpu","account":"physics"})");
 }
 
 TEST(OperatorVerbsTest, StartCanAttachToWhatRuns) {
@@ -93,6 +100,9 @@ TEST(OperatorVerbsTest, SessionsAreATable) {
   EXPECT_EQ(shown(list, R"({"count":0,"sessions":[]})", true), "");
   EXPECT_EQ(shown(options_of(OperatorVerb::kQueue), sessions()),
             "2\t3f\talice\tmain\tvscode\t1\t2026-03-01T12:00:00.000Z\n");
+  EXPECT_EQ(shown(options_of(OperatorVerb::kQueue), sessions(), true),
+            "PLACE  ID  USER   CLUSTER  IDE     SLOT  SINCE\n"
+            "2      3f  alice  main     vscode  1     2026-03-01T12:00:00.000Z\n");
 }
 
 TEST(OperatorVerbsTest, OneSessionIsAListOfItsMembers) {

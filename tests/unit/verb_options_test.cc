@@ -37,6 +37,9 @@ INSTANTIATE_TEST_SUITE_P(
                              OperatorVerb::kSessionsStart},
                     VerbCase{"stop", {"sessions", "stop", "3f"}, OperatorVerb::kSessionsStop},
                     VerbCase{"logs", {"sessions", "logs", "3f"}, OperatorVerb::kSessionsLogs},
+                    VerbCase{"extend",
+                             {"sessions", "extend", "3f", "--minutes", "5"},
+                             OperatorVerb::kSessionsExtend},
                     VerbCase{"queue", {"queue"}, OperatorVerb::kQueue},
                     VerbCase{"ports", {"ports", "--json"}, OperatorVerb::kPorts},
                     VerbCase{
@@ -63,6 +66,25 @@ TEST(VerbOptionsTest, EveryValueOfStart) {
   EXPECT_EQ(options.partition, "gpu");
   EXPECT_EQ(options.socket, "/run/s");
   EXPECT_TRUE(options.json);
+}
+
+TEST(VerbOptionsTest, StartWaitsUnlessToldNotTo) {
+  const Words start = {"sessions", "start", "--user", "a", "--cluster", "b", "--ide", "c"};
+  EXPECT_TRUE(parsed(start).wait);
+  EXPECT_FALSE(parsed(start).attach);
+  auto more = start;
+  more.insert(more.end(), {"--no-wait", "--attach", "--account", "physics"});
+  EXPECT_FALSE(parsed(more).wait);
+  EXPECT_TRUE(parsed(more).attach);
+  EXPECT_EQ(parsed(more).account, "physics");
+}
+
+TEST(VerbOptionsTest, LogsMayBeFollowedAndTimeBeAdded) {
+  EXPECT_FALSE(parsed({"sessions", "logs", "3f"}).follow);
+  EXPECT_TRUE(parsed({"sessions", "logs", "--follow", "3f"}).follow);
+  EXPECT_EQ(parsed({"sessions", "extend", "3f", "--minutes", "90"}).minutes, 90U);
+  EXPECT_FALSE(parse_verb_line({"sessions", "extend", "3f"}).has_value());
+  EXPECT_FALSE(parse_verb_line({"sessions", "extend", "3f", "--minutes", "x"}).has_value());
 }
 
 TEST(VerbOptionsTest, EveryValueOfATokensCreation) {
