@@ -7,7 +7,6 @@
 #include "common/upstream_pool.h"
 #include "manager/session/scheduler.h"
 #include "manager/session/tunnel_view.h"
-#include "manager/store/store.h"
 
 namespace hpc {
 
@@ -28,7 +27,7 @@ class IdleWatch {
     std::function<void()> idle;
   };
   /// `idle_ms`: at least one minute. Everything must outlive it. Begins with start().
-  IdleWatch(Scheduler& scheduler, UnixClock now, UpstreamPool& pool, const TunnelView& tunnel,
+  IdleWatch(Scheduler& scheduler, UpstreamPool& pool, const TunnelView& tunnel,
             std::uint64_t idle_ms, Calls calls);
   ~IdleWatch();
   IdleWatch(const IdleWatch&) = delete;
