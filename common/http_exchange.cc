@@ -153,6 +153,7 @@ void HttpExchange::on_close(const Status& why) noexcept {
 
 void HttpExchange::on_head() noexcept {
   const auto& head = parser_.response_head();
+  client_.count_body(0, 0);  // an answer without a body, and an upgrade, is use of the app as well
   if (head.websocket_upgrade) {
     upgrading_ = true;
     return;

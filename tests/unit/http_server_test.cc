@@ -1,5 +1,6 @@
 #include "common/http_server.h"
 
+#include <chrono>
 #include <functional>
 #include <utility>
 
@@ -422,6 +423,41 @@ TEST_F(HttpServerTest, CountsWhatPasses) {
   EXPECT_EQ(stats.bytes_from_clients, 3U);
   EXPECT_EQ(stats.bytes_to_clients, 2U);
   EXPECT_GT(stats.last_activity_unix_ms, 0);
+}
+
+// What tells whether a session is idle: what apps get and give, and nothing else.
+TEST_F(HttpServerTest, AnswersOfOurOwnAreNoActivity) {
+  exchange(get("/local/status"));
+  exchange(get("/stranger"));
+  connect()->deliver(get("/port/9/"));
+  connector.fail(Errc::kRefused);
+  exchange(get("/x"));  // whose app has not answered
+  EXPECT_EQ(server->stats().last_activity_unix_ms, 0);
+}
+
+TEST_F(HttpServerTest, AnAnswerWithoutABodyIsActivity) {
+  auto [client, app] = exchange(get("/x"));
+  app->deliver("HTTP/1.1 304 Not Modified\r\n\r\n");
+  EXPECT_GT(server->stats().last_activity_unix_ms, 0);
+}
+
+TEST_F(HttpServerTest, BytesOfAWebSocketAreActivityEachWay) {
+  auto [client, app] = exchange(
+      "GET /x HTTP/1.1\r\nHost: n\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+      "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n");
+  app->deliver(
+      "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n");
+  for (auto* sender : {client, app}) {
+    const auto before = server->stats().last_activity_unix_ms;
+    EXPECT_GT(before, 0);
+    while (std::chrono::system_clock::now().time_since_epoch() <=
+           std::chrono::milliseconds(before + 1)) {
+      // for a millisecond at most
+    }
+    EXPECT_EQ(server->stats().last_activity_unix_ms, before) << "an open WebSocket alone is none";
+    sender->deliver("x");
+    EXPECT_GT(server->stats().last_activity_unix_ms, before);
+  }
 }
 
 }  // namespace
