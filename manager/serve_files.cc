@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "manager/serve_check.h"
+#include "manager/session/job_templates.h"
 
 namespace hpc {
 
@@ -45,6 +46,12 @@ class FileCheck {
     if (stat(path->c_str(), &status) == 0 && (status.st_mode & 07) != 0) {
       problem(option, *path + " is open to every user of this machine; chmod o= " + *path);
     }
+  }
+
+  void templates(const std::optional<std::string>& directory) {
+    if (!directory) return;
+    const auto loaded = JobTemplates::load(directory);
+    if (!loaded) problem("--templates", loaded.error().detail);
   }
 
   // Its directory is there, or can be made below the nearest one that is.
@@ -98,6 +105,7 @@ std::vector<std::string> check_serve_files(const ServeOptions& options) {
   check.secret("--tls-key", options.tls_key);
   check.readable("--known-hosts", options.known_hosts);
   check.readable("--ssh-config", options.ssh_config);
+  check.templates(options.templates);
   check.place("--state", options.state);
   check.place("--socket", options.socket);
   return std::move(check.problems);

@@ -11,6 +11,9 @@
 
 namespace hpc {
 
+// A year: no site has longer jobs.
+constexpr std::uint64_t kIdleEndMinutesMax = 525'600;
+
 /// How `serve` learns who asks (contract 2.2).
 enum class AuthMode : std::uint8_t {
   kHeader,  // a proxy in front of us names the user
@@ -72,7 +75,10 @@ struct ServeOptions {
   std::optional<ListenAddress> metrics_listen;
   unsigned max_sessions = 50, max_sessions_per_user = 10;
   unsigned max_launching = 10, max_launching_per_user = 1, max_queued_per_user = 5;
-  std::optional<unsigned> max_concurrent_jobs;  // old name, for the queue; nobody asks for it yet
+  std::optional<unsigned> max_users_launching;
+  std::uint64_t poll_min_ms = 2'000;     // 1 s to an hour
+  std::uint64_t idle_end_ms = 0;         // whole minutes; 0: never
+  std::optional<std::string> templates;  // the site's job scripts, a directory
   unsigned max_connections = 1024;
   std::uint64_t drain_ms = 10'000;
   std::int64_t login_ms = std::int64_t{7} * 24 * 3600 * 1000;  // how long a browser stays in

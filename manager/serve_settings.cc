@@ -159,11 +159,7 @@ class SettingsReader {
     };
     rename("MAX_CONCURRENT_ATTEMPTS_PER_JOB", "max-launching");
     rename("MAX_QUEUED_JOBS_PER_USER", "max-queued-per-user");
-    if (const auto text = variable(environment_, "MAX_CONCURRENT_JOBS")) {
-      const auto jobs = parse_number(*text, 1, 10'000);
-      if (!jobs) problem("", "MAX_CONCURRENT_JOBS: " + jobs.error().detail);
-      if (jobs) settings_.options.max_concurrent_jobs = static_cast<unsigned>(*jobs);
-    }
+    rename("MAX_CONCURRENT_JOBS", "max-users-launching");
     // The file is asked first here: a job script's environment has this variable, too.
     const auto old_port = variable(environment_, "HPC_PROXY_LOCAL_PORT");
     if (old_port && value("local-ports").source == ValueSource::kDefault) {

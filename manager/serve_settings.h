@@ -38,7 +38,7 @@ struct ServeSettings {
 /// and all problems of single values at once. Reads the file that --config names. Old names in the
 /// environment count where the new one is not set: NAME_PORT_RANGE_START and _END,
 /// HPC_PROXY_LOCAL_PORT, MAX_CONCURRENT_ATTEMPTS_PER_JOB, MAX_QUEUED_JOBS_PER_USER,
-/// MAX_CONCURRENT_JOBS.
+/// MAX_CONCURRENT_JOBS (max-users-launching).
 ServeSettings read_serve_settings(const ServeFlags& flags, const EnvironmentMap& environment);
 
 }  // namespace hpc

@@ -19,6 +19,7 @@ constexpr const char* kListening = "Where it listens";
 constexpr const char* kPeople = "Who may come in";
 constexpr const char* kClusters = "Clusters";
 constexpr const char* kPorts = "Local ports";
+constexpr const char* kLaunching = "Starting and ending sessions";
 constexpr const char* kLimits = "Limits";
 constexpr const char* kOperation = "Operation";
 
@@ -199,22 +200,52 @@ constexpr ServeOptionRow kRows[] = {
      [](ServeOptions& o, const Texts& t) {
        return store_all(t, parse_named_ports, o.port_ranges);
      }},
+    {"max-launching", kLaunching, "N", "10", TomlType::kNumber, "sessions that start at a time",
+     [](ServeOptions& o, const Texts& t) { return store_number<1, 1000>(t, o.max_launching); }},
+    {"max-launching-per-user", kLaunching, "N", "1", TomlType::kNumber, "of them one user's",
+     [](ServeOptions& o, const Texts& t) {
+       return store_number<1, 1000>(t, o.max_launching_per_user);
+     }},
+    {"max-users-launching", kLaunching, "N", "", TomlType::kNumber,
+     "users whose sessions start at a time (default: as --max-launching allows)",
+     [](ServeOptions& o, const Texts& t) {
+       unsigned users = 0;
+       auto status = store_number<1, 10'000>(t, users);
+       if (status) o.max_users_launching = users;
+       return status;
+     }},
+    {"max-queued-per-user", kLaunching, "N", "5", TomlType::kNumber,
+     "sessions of one user that wait for their start; the next is refused (429)",
+     [](ServeOptions& o, const Texts& t) {
+       return store_number<0, 1000>(t, o.max_queued_per_user);
+     }},
+    {"poll-min", kLaunching, "SECONDS", "2", TomlType::kNumber,
+     "between two questions to a cluster's SLURM about all jobs, at least; they are up to a minute "
+     "apart while nothing changes",
+     [](ServeOptions& o, const Texts& t) {
+       std::uint64_t seconds = 0;
+       auto status = store_number<1, 3600>(t, seconds);
+       if (status) o.poll_min_ms = seconds * 1000;
+       return status;
+     }},
+    {"idle-end", kLaunching, "MINUTES", "", TomlType::kNumber,
+     "ends a session through which nothing has passed for so long; its user is told 5 minutes "
+     "before (default: never)",
+     [](ServeOptions& o, const Texts& t) {
+       std::uint64_t minutes = 0;
+       auto status = store_number<1, kIdleEndMinutesMax>(t, minutes);
+       if (status) o.idle_end_ms = minutes * 60'000;
+       return status;
+     }},
+    {"templates", kLaunching, "DIR", "", TomlType::kText,
+     "job scripts of this site, NAME.sbatch, beside those that are built in or instead of them; "
+     "checked at the start",
+     [](ServeOptions& o, const Texts& t) { return store_text(t, o.templates); }},
     {"max-sessions", kLimits, "N", "50", TomlType::kNumber, "sessions of all users",
      [](ServeOptions& o, const Texts& t) { return store_number<1, 10'000>(t, o.max_sessions); }},
     {"max-sessions-per-user", kLimits, "N", "10", TomlType::kNumber, "sessions of one user",
      [](ServeOptions& o, const Texts& t) {
        return store_number<1, kSlotMax>(t, o.max_sessions_per_user);
-     }},
-    {"max-launching", kLimits, "N", "10", TomlType::kNumber, "sessions that start at a time",
-     [](ServeOptions& o, const Texts& t) { return store_number<1, 1000>(t, o.max_launching); }},
-    {"max-launching-per-user", kLimits, "N", "1", TomlType::kNumber, "of them one user's",
-     [](ServeOptions& o, const Texts& t) {
-       return store_number<1, 1000>(t, o.max_launching_per_user);
-     }},
-    {"max-queued-per-user", kLimits, "N", "5", TomlType::kNumber,
-     "sessions of one user that wait for their start; the next is refused (429)",
-     [](ServeOptions& o, const Texts& t) {
-       return store_number<0, 1000>(t, o.max_queued_per_user);
      }},
     {"max-connections", kLimits, "N", "1024", TomlType::kNumber, "browser connections at a time",
      [](ServeOptions& o, const Texts& t) { return store_number<1, 65'535>(t, o.max_connections); }},
@@ -261,7 +292,7 @@ std::span<const ServeOptionRow> serve_option_table() { return kRows; }
 
 bool is_path_option(const ServeOptionRow& row) {
   const std::string_view metavar = row.metavar;
-  return metavar == "FILE" || metavar == "PATTERN";
+  return metavar == "FILE" || metavar == "PATTERN" || metavar == "DIR";
 }
 
 std::string serve_environment_name(std::string_view option) {

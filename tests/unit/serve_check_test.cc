@@ -289,6 +289,19 @@ TEST_F(ServeFilesTest, FilesThatAreThereAreFine) {
   EXPECT_EQ(problem(), "");
 }
 
+TEST_F(ServeFilesTest, TemplatesAreChecked) {
+  const std::string templates = dir + "/templates";
+  ASSERT_EQ(mkdir(templates.c_str(), 0755), 0);
+  options_.templates = templates;
+  EXPECT_EQ(problem(), "") << "none of the site's own";
+  std::ofstream(templates + "/plain.sbatch") << "#!/bin/bash\n";
+  EXPECT_EQ(problem(), "");
+  std::ofstream(templates + "/lab.sbatch") << "echo no first line\n";
+  EXPECT_EQ(problem().rfind("--templates: " + templates + "/lab.sbatch ", 0), 0U) << problem();
+  options_.templates = dir + "/nowhere";
+  EXPECT_EQ(problem().rfind("--templates: " + dir + "/nowhere ", 0), 0U) << problem();
+}
+
 TEST_F(ServeFilesTest, MissingFilesAreNamed) {
   options_.tls_cert = "/no/cert";
   options_.tls_key = "/no/key";

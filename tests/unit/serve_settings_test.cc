@@ -86,7 +86,11 @@ constexpr Sample kSamples[] = {
     {"max-sessions-per-user", "999", "1000"},
     {"max-launching", "1000", "1001"},
     {"max-launching-per-user", "1000", "1001"},
+    {"max-users-launching", "10000", "10001"},
     {"max-queued-per-user", "1000", "1001"},
+    {"poll-min", "3600", "3601"},
+    {"idle-end", "525600", "525601"},
+    {"templates", "/t", ""},
     {"max-connections", "65535", "65536"},
     {"drain-timeout", "3600", "3601"},
     {"state", "/s.db", ""},
@@ -253,7 +257,8 @@ TEST_F(ServeSettingsTest, OldNamesCountUntilANewOneIsSet) {
   ASSERT_TRUE(settings.problems.empty()) << settings.problems.front();
   EXPECT_EQ(settings.options.max_launching, 7U);
   EXPECT_EQ(settings.options.max_queued_per_user, 3U);
-  EXPECT_EQ(settings.options.max_concurrent_jobs, 4U);
+  EXPECT_EQ(settings.options.max_users_launching, 4U);
+  EXPECT_EQ(value_of(settings, "max-users-launching").origin, "MAX_CONCURRENT_JOBS");
   ASSERT_EQ(settings.options.port_ranges.size(), 1U);
   EXPECT_EQ(settings.options.port_ranges[0].name, "vnc");
   EXPECT_EQ(settings.options.port_ranges[0].last, 6999);
@@ -263,12 +268,41 @@ TEST_F(ServeSettingsTest, OldNamesCountUntilANewOneIsSet) {
   EXPECT_EQ(value_of(settings, "max-launching").origin, "MAX_CONCURRENT_ATTEMPTS_PER_JOB");
 
   old["HPC_MANAGER_MAX_LAUNCHING"] = "8";
+  old["HPC_MANAGER_MAX_USERS_LAUNCHING"] = "5";
   old["HPC_MANAGER_PORT_RANGE"] = "ssh=2201-2299";
   const auto newer = read_file("local-ports = '9100-9199'\n", old);
   EXPECT_EQ(newer.options.max_launching, 8U);
+  EXPECT_EQ(newer.options.max_users_launching, 5U);
   ASSERT_EQ(newer.options.port_ranges.size(), 1U);
   EXPECT_EQ(newer.options.port_ranges[0].name, "ssh");
   EXPECT_EQ(newer.options.local_ports->first, 9100);
+}
+
+TEST_F(ServeSettingsTest, AnOldNameWithNonsenseIsNamed) {
+  for (const auto* name :
+       {"MAX_CONCURRENT_ATTEMPTS_PER_JOB", "MAX_QUEUED_JOBS_PER_USER", "MAX_CONCURRENT_JOBS"}) {
+    EXPECT_EQ(
+        problem_of(read({}, {{name, "many"}})).rfind(std::string(name) + ": 'many' is no ", 0), 0U);
+  }
+}
+
+TEST_F(ServeSettingsTest, TimesComeInTheUnitsOfTheProgram) {
+  const auto fresh = read({}).options;
+  EXPECT_EQ(fresh.poll_min_ms, 2'000U);
+  EXPECT_EQ(fresh.idle_end_ms, 0U) << "never";
+  EXPECT_EQ(fresh.max_users_launching, std::nullopt);
+  EXPECT_EQ(fresh.templates, std::nullopt);
+  const auto options = read({{"poll-min", {"1"}}, {"idle-end", {"1"}}}).options;
+  EXPECT_EQ(options.poll_min_ms, 1'000U);
+  EXPECT_EQ(options.idle_end_ms, 60'000U);
+  for (const auto* name : {"poll-min", "idle-end", "max-users-launching"}) {
+    EXPECT_EQ(problem_of(read({{name, {"0"}}})).rfind("--" + std::string(name) + ": '0' is no ", 0),
+              0U);
+  }
+}
+
+TEST_F(ServeSettingsTest, ATemplatesFolderMayBeInTheHome) {
+  EXPECT_EQ(read({{"templates", {"~/t"}}}, {{"HOME", "/home/op"}}).options.templates, "/home/op/t");
 }
 
 TEST_F(ServeSettingsTest, TheOldLocalPortStopsAtTheLastPort) {
