@@ -18,12 +18,9 @@ constexpr std::uint64_t kMinutesMax = 525'600;  // a year
 // Final states are those of squeue(1); every other one means that the job may still do something.
 // Paths are made of checked values, and no symbolic link is followed: rm removes links themselves.
 constexpr std::string_view kEndScript = R"sh(hpc_manager_end() {
-  LC_ALL=C
   SQUEUE_FORMAT='%A %T'
-  export LC_ALL SQUEUE_FORMAT
-  unset SQUEUE_ACCOUNT SQUEUE_ALL SQUEUE_ARRAY SQUEUE_FORMAT2 SQUEUE_LICENSES SQUEUE_NAMES \
-    SQUEUE_PARTITION SQUEUE_PRIORITY SQUEUE_QOS SQUEUE_SORT SQUEUE_STATES SQUEUE_USERS \
-    SCANCEL_ACCOUNT SCANCEL_BATCH SCANCEL_CRON SCANCEL_CTLD SCANCEL_FULL SCANCEL_HURRY \
+  export SQUEUE_FORMAT
+  unset SCANCEL_ACCOUNT SCANCEL_BATCH SCANCEL_CRON SCANCEL_CTLD SCANCEL_FULL SCANCEL_HURRY \
     SCANCEL_INTERACTIVE SCANCEL_NAME SCANCEL_PARTITION SCANCEL_QOS SCANCEL_STATE SCANCEL_USER \
     SCANCEL_VERBOSE SCANCEL_WCKEY
   printf '\n%s begin\n' "$marker"
@@ -166,7 +163,7 @@ std::string end_job_script(std::string_view job, std::string_view name, std::str
     return std::string(kNoScript);
   }
   return assign("marker", marker) + assign("job", job) + assign("name", name) +
-         assign("session", session) + std::string(kEndScript);
+         assign("session", session) + std::string(kSlurmDefaults) + std::string(kEndScript);
 }
 
 Status parse_end_job(std::string_view output, std::string_view marker) {

@@ -4,6 +4,8 @@
 #include <array>
 #include <optional>
 
+#include "manager/slurm/slurm_answer.h"
+
 namespace hpc {
 
 namespace {
@@ -31,13 +33,21 @@ constexpr auto kWords = std::to_array<Word>({
     {"OUT_OF_MEMORY", JobFate::kGone},   {"REVOKED", JobFate::kGone},
 });
 
+// The accounting is asked only for a job that is not in the controller's list any more, and not for
+// long: where its database hangs, what the others said must still arrive.
 constexpr std::string_view kScript = R"sh(hpc_manager_job() {
-  LC_ALL=C
-  export LC_ALL
   printf '\n%s begin\n' "$marker"
-  squeue -h -t all -o '%T' -j "$job" 2>&1 | head -n 20 | sed 's/^/q=/'
+  said=$(squeue -h -t all -o '%T' -j "$job" 2>&1 | head -n 20)
+  printf '%s\n' "$said" | sed 's/^/q=/'
   scontrol -o show job "$job" 2>&1 | head -n 20 | tr ' ' '\n' |
     sed -n -e 's/^JobState=/s=/p' -e 's/^Invalid$/s=Invalid/p' | head -n 20
+  case $said in
+    *Invalid*)
+      limit=
+      if command -v timeout >/dev/null 2>&1; then limit='timeout 8'; fi
+      $limit sacct -n -X -P -j "$job" -o State 2>/dev/null | head -n 20 | sed 's/^/a=/'
+      ;;
+  esac
   printf '%s end\n' "$marker"
 }
 hpc_manager_job </dev/null
@@ -50,15 +60,27 @@ JobFate fate_of(std::string_view word) {
   return found == kWords.end() ? JobFate::kUnknown : found->fate;
 }
 
-/// What one of the two commands said.
+/// What one of the commands said.
 struct Said {
   std::optional<JobFateAnswer> answer;  // the most alive state of the lines
   bool unknown_job = false;
 };
 
+/// Of sacct's "CANCELLED by 20001", too: "CANCELLED".
+std::string_view state_of(std::string_view word) {
+  constexpr std::string_view kBy = " by ";
+  const auto by = word.find(kBy);
+  if (by == std::string_view::npos) return word;
+  const auto who = word.substr(by + kBy.size());
+  const bool number = !who.empty() && std::all_of(who.begin(), who.end(),
+                                                  [](char c) { return c >= '0' && c <= '9'; });
+  return number ? word.substr(0, by) : word;
+}
+
 void take(Said& said, std::string_view word) {
   if (word.find("Invalid") != std::string_view::npos) said.unknown_job = true;
-  const JobFate fate = word.size() <= kJobStateBytesMax ? fate_of(word) : JobFate::kUnknown;
+  const JobFate fate =
+      word.size() <= kJobStateBytesMax ? fate_of(state_of(word)) : JobFate::kUnknown;
   if (fate == JobFate::kUnknown) return;
   // An array or a job with several parts lives as long as one of them does.
   if (!said.answer || fate < said.answer->fate) said.answer = {fate, std::string(word)};
@@ -76,7 +98,7 @@ bool is_slurm_job_id(std::string_view text) {
 
 std::string job_fate_script(std::string_view job, std::string_view marker) {
   return "marker=" + std::string(marker) + "\njob=" + std::string(job) + "\n" +
-         std::string(kScript);
+         std::string(kSlurmDefaults) + std::string(kScript);
 }
 
 JobFateAnswer parse_job_fate(std::string_view output, std::string_view marker) {
@@ -91,15 +113,20 @@ JobFateAnswer parse_job_fate(std::string_view output, std::string_view marker) {
   output = output.substr(0, last);
   Said squeue;
   Said scontrol;
+  Said sacct;
   while (!output.empty()) {
     output.remove_prefix(1);
     const auto line = output.substr(0, output.find('\n'));
     output.remove_prefix(line.size());
     if (line.starts_with("q=")) take(squeue, line.substr(2));
     if (line.starts_with("s=")) take(scontrol, line.substr(2));
+    if (line.starts_with("a=")) take(sacct, line.substr(2));
   }
   if (squeue.answer) return *squeue.answer;
   if (scontrol.answer) return *scontrol.answer;
+  // What is not final there is old news: the end of a job reaches the accounting later.
+  const bool final_word = sacct.answer && sacct.answer->fate == JobFate::kGone;
+  if (squeue.unknown_job && final_word) return *sacct.answer;
   if (squeue.unknown_job && scontrol.unknown_job) return {JobFate::kGone, ""};
   return {};
 }

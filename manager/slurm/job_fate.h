@@ -15,7 +15,8 @@ enum class JobFate : std::uint8_t {
 
 struct JobFateAnswer {
   JobFate fate = JobFate::kUnknown;
-  std::string word;  // SLURM's own: "CANCELLED", "TIMEOUT"; empty when it knows the job no more
+  // SLURM's own: "TIMEOUT", "CANCELLED by 20001" (uid); empty when it knows the job no more.
+  std::string word;
 };
 
 // A state word of SLURM; longer ones are no answer.
@@ -24,12 +25,13 @@ constexpr std::size_t kJobStateBytesMax = 32;
 /// "4711", "4711_3": nothing that a shell or squeue could take for something else.
 bool is_slurm_job_id(std::string_view text);
 
-/// What to give to `sh -s` on stdin: asks squeue, and scontrol where squeue does not know the job.
-/// `job` must be a job id; `marker` as in discovery.h.
+/// What to give to `sh -s` on stdin: asks squeue and scontrol, and sacct where squeue does not know
+/// the job any more. `job` must be a job id; `marker` as in discovery.h.
 std::string job_fate_script(std::string_view job, std::string_view marker);
 
-/// Gone only where SLURM says so: a final state, or both commands answer "Invalid job id". Whatever
-/// else is in between, or no markers at all, is kUnknown.
+/// Gone only where SLURM says so: a final state, from sacct only if squeue answers "Invalid job
+/// id"; or squeue and scontrol both answer that. Whatever else is in between, or no markers at all,
+/// is kUnknown.
 JobFateAnswer parse_job_fate(std::string_view output, std::string_view marker);
 
 }  // namespace hpc

@@ -17,16 +17,13 @@ constexpr std::size_t kCommentBytesMax = 300;
 // A job of the question may be an array, each of whose tasks has a line of its own.
 constexpr std::size_t kRowsMax = 10 * kListedJobsMax;
 
-// Users may have filters and formats of their own in their environment. awk bounds what one line,
-// and what is none of ours, can take: a comment is as long as its user likes.
+// awk bounds what one line, and what is none of ours, can take: a comment is as long as its user
+// likes.
 constexpr std::string_view kScript = R"sh(hpc_manager_jobs() {
-  LC_ALL=C
   TZ=UTC
   SLURM_TIME_FORMAT=standard
   SQUEUE_FORMAT="$marker job %A|%i|%u|%T|%N|%S|%e|%r|%k"
-  export LC_ALL TZ SLURM_TIME_FORMAT SQUEUE_FORMAT marker
-  unset SQUEUE_ACCOUNT SQUEUE_ALL SQUEUE_ARRAY SQUEUE_FORMAT2 SQUEUE_LICENSES SQUEUE_NAMES \
-    SQUEUE_PARTITION SQUEUE_PRIORITY SQUEUE_QOS SQUEUE_SORT SQUEUE_STATES SQUEUE_USERS
+  export TZ SLURM_TIME_FORMAT SQUEUE_FORMAT marker
   printf '\n%s begin\n' "$marker"
   {
     squeue -h -t all -j "$jobs" 2>&1
@@ -104,7 +101,8 @@ std::string job_listing_script(std::span<const std::string> jobs, std::string_vi
     list += job;
   }
   if (list.empty()) return std::string(kNoScript);
-  return "marker=" + std::string(marker) + "\njobs=" + list + "\n" + std::string(kScript);
+  return "marker=" + std::string(marker) + "\njobs=" + list + "\n" + std::string(kSlurmDefaults) +
+         std::string(kScript);
 }
 
 JobListing parse_job_listing(std::string_view output, std::string_view marker) {

@@ -35,10 +35,6 @@ constexpr std::string_view kSubmitText =
 
 // `submitting` is younger than sbatch may live, with some room for clocks that differ.
 constexpr std::string_view kFindScript = R"sh(hpc_manager_find() {
-  LC_ALL=C
-  export LC_ALL
-  unset SQUEUE_ACCOUNT SQUEUE_ALL SQUEUE_ARRAY SQUEUE_FORMAT2 SQUEUE_LICENSES SQUEUE_NAMES \
-    SQUEUE_PARTITION SQUEUE_PRIORITY SQUEUE_QOS SQUEUE_SORT SQUEUE_STATES SQUEUE_USERS
   printf '\n%s begin\n' "$marker"
   for file in "$HOME/.hpc-proxy/sessions/${name##*-}"*/submitting; do
     if [ -n "$(find "$file" -mmin -3 2>/dev/null)" ]; then printf '%s submitting\n' "$marker"; fi
@@ -130,7 +126,7 @@ SubmitAnswer parse_submit(std::string_view output, std::string_view marker) {
 std::string find_job_script(std::string_view name, std::string_view marker) {
   if (!is_slurm_job_name(name) || !is_marker(marker)) return std::string(kNoScript);
   return "marker=" + std::string(marker) + "\nname=" + std::string(name) + "\n" +
-         std::string(kFindScript);
+         std::string(kSlurmDefaults) + std::string(kFindScript);
 }
 
 FoundJob parse_find_job(std::string_view output, std::string_view marker) {

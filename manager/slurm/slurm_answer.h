@@ -9,6 +9,15 @@ namespace hpc {
 // What the scripts of this folder have in common: their answers are cut into parts by lines that
 // begin with the marker, 64 hex digits which nothing on the cluster can know ahead.
 
+// Stands in front of what asks SLURM: users may have filters and formats of their own in their
+// environment, which would hide jobs. The language and the time zone are the script's to set.
+constexpr std::string_view kSlurmDefaults = R"sh(LC_ALL=C
+export LC_ALL
+unset SQUEUE_ACCOUNT SQUEUE_ALL SQUEUE_ARRAY SQUEUE_FORMAT SQUEUE_FORMAT2 SQUEUE_LICENSES \
+  SQUEUE_NAMES SQUEUE_PARTITION SQUEUE_PRIORITY SQUEUE_QOS SQUEUE_SORT SQUEUE_STATES \
+  SQUEUE_USERS
+)sh";
+
 /// The text up to a line "MARKER mark", without the line end in front of that line.
 struct MarkedPart {
   std::string_view text;

@@ -57,6 +57,41 @@ TEST(JobFate, ScontrolSpeaksWhereSqueueDoesNot) {
   EXPECT_EQ(fate("q=RUNNING\ns=CANCELLED\n"), JobFate::kRunning);
 }
 
+TEST(JobFate, TheAccountingHasTheLastWordOnAJobThatLeftTheList) {
+  const std::string denied = "q=slurm_load_jobs error: Invalid job id specified\n";
+  for (const char* word :
+       {"COMPLETED", "TIMEOUT", "NODE_FAIL", "CANCELLED by 20001", "CANCELLED", "OUT_OF_MEMORY"}) {
+    const auto answer = parse_job_fate(report(denied + "s=Invalid\na=" + word + "\n"), kMarker);
+    EXPECT_EQ(answer.fate, JobFate::kGone) << word;
+    EXPECT_EQ(answer.word, word);
+  }
+  EXPECT_EQ(fate(denied + "a=TIMEOUT\n"), JobFate::kGone) << "a site where scontrol is not for all";
+}
+
+TEST(JobFate, TheAccountingAloneSaysNothing) {
+  EXPECT_EQ(fate("a=TIMEOUT\n"), JobFate::kUnknown);
+  EXPECT_EQ(fate("q=slurm_load_jobs error: Unable to contact slurm controller\na=TIMEOUT\n"),
+            JobFate::kUnknown);
+  EXPECT_EQ(fate("q=PENDING\ns=PENDING\na=NODE_FAIL\n"), JobFate::kWaiting)
+      << "requeued: its first run has failed";
+  EXPECT_EQ(fate("q=slurm_load_jobs error: Invalid job id specified\na=RUNNING\n"),
+            JobFate::kUnknown);
+  const auto late = parse_job_fate(report(kBothDeny + "a=RUNNING\n"), kMarker);
+  EXPECT_EQ(late.fate, JobFate::kGone);
+  EXPECT_EQ(late.word, "");
+}
+
+TEST(JobFate, WhatIsNoWordOfTheAccountingIsNotShown) {
+  for (const char* word :
+       {"", "Slurm accounting storage is disabled", "CANCELLED by root", "CANCELLED by ",
+        "CANCELLED by 1 by 2", "TIMEOUT\x1b[m", "CANCELLED by 10000000000000000000000000000"}) {
+    const auto answer =
+        parse_job_fate(report(kBothDeny + "a=" + std::string(word) + "\n"), kMarker);
+    EXPECT_EQ(answer.fate, JobFate::kGone) << word;
+    EXPECT_EQ(answer.word, "") << word;
+  }
+}
+
 TEST(JobFate, AJobOfSeveralPartsLivesAsLongAsOneOfThem) {
   EXPECT_EQ(fate("q=COMPLETED\nq=RUNNING\nq=FAILED\n"), JobFate::kRunning);
   EXPECT_EQ(fate("q=COMPLETED\nq=PENDING\nq=RUNNING\n"), JobFate::kWaiting);

@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "manager/slurm/job_actions.h"
+#include "manager/slurm/job_fate.h"
 #include "manager/slurm/job_listing.h"
 #include "manager/slurm/job_submit.h"
 #include "manager/slurm/slurm_answer.h"
@@ -24,8 +25,8 @@ struct JobScripts : TempDirFixture {
     std::filesystem::create_directories(bin);
     std::filesystem::create_directories(home);
     for (const char* tool :
-         {"awk", "cat", "chmod", "date", "env", "find", "head", "ln", "ls", "mkdir", "rm", "sed",
-          "sh", "sleep", "tail", "timeout", "touch", "wc"}) {
+         {"awk", "cat", "chmod", "date", "env", "find", "head", "ln", "ls", "mkdir", "rm", "tr",
+          "sed", "sh", "sleep", "tail", "timeout", "touch", "wc"}) {
       std::filesystem::create_symlink("/usr/bin/" + std::string(tool), bin + "/" + tool);
     }
     // What users have set for themselves must not matter.
@@ -384,6 +385,27 @@ TEST_F(EndJob, FollowsNoLink) {
   EXPECT_TRUE(std::filesystem::exists(elsewhere + "/" + kSession + "/file"));
   EXPECT_TRUE(std::filesystem::exists(elsewhere + "/4711.json"));
   EXPECT_TRUE(std::filesystem::exists(elsewhere + "/sessions/" + kSession));
+}
+
+// ---------------------------------------------------------------------------------------- fate
+TEST_F(JobScripts, FateAsksTheAccountingOnlyForAJobThatLeftTheList) {
+  const auto fate = [&] {
+    return parse_job_fate(run_script(job_fate_script("4711", kMarker)), kMarker);
+  };
+  EXPECT_EQ(fate().fate, JobFate::kUnknown) << "there is no SLURM";
+  program("sacct", "echo 'CANCELLED by 20001'\n");
+  program("scontrol", "echo 'JobId=4711 JobName=x JobState=RUNNING Reason=None'\n");
+  program("squeue", "echo RUNNING\n");
+  EXPECT_EQ(fate().fate, JobFate::kRunning);
+  EXPECT_FALSE(inherits("squeue", "SQUEUE_USERS"));
+  EXPECT_EQ(arguments("sacct"), "");
+  program("scontrol", "echo 'slurm_load_jobs error: Invalid job id specified' >&2; exit 1\n");
+  program("squeue", "echo 'slurm_load_jobs error: Invalid job id specified' >&2; exit 1\n");
+  EXPECT_EQ(fate().word, "CANCELLED by 20001");
+  EXPECT_EQ(arguments("sacct"), "-n\n-X\n-P\n-j\n4711\n-o\nState\n");
+  program("sacct", "echo 'Slurm accounting storage is disabled' >&2; exit 1\n");
+  EXPECT_EQ(fate().fate, JobFate::kGone);
+  EXPECT_EQ(fate().word, "");
 }
 
 // ------------------------------------------------------------------------------ extend and log
