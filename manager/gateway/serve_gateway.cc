@@ -65,7 +65,8 @@ bool is_asked_by_a_page(const RequestHead& head) {
 
 }  // namespace
 
-ServeGateway::Options ServeGateway::options_of(const ServeOptions& options, std::uint16_t port) {
+ServeGateway::Options ServeGateway::options_of(const ServeOptions& options, std::uint16_t port,
+                                               UnixClock now) {
   ServeOptions bound = options;
   bound.listen.port = port;
   return {bound.browser_url(),
@@ -73,7 +74,8 @@ ServeGateway::Options ServeGateway::options_of(const ServeOptions& options, std:
           port,
           options.root_fallback,
           options.auth,
-          options.auth_header};
+          options.auth_header,
+          std::move(now)};
 }
 
 ServeGateway::ServeGateway(Options options, Identity& identity, Sessions& sessions, Api& api,
@@ -179,7 +181,8 @@ Decision ServeGateway::start(const Asked& asked) {
   if (!only_reads(asked.head)) return read_only_answer("GET, HEAD, POST");
   if (auto path = chosen_port(query_of(asked.head.target))) return see_other(std::move(*path));
   return sessions_page(asked.caller.user, sessions_.list(asked.caller.user),
-                       asked.caller.by == Caller::By::kCookie);
+                       asked.caller.by == Caller::By::kCookie,
+                       options_.now ? std::optional(options_.now()) : std::nullopt);
 }
 
 Decision ServeGateway::activate(const Asked& asked) {

@@ -31,9 +31,10 @@ class ServeGateway final : public HttpHandler {
     bool root_fallback = true;
     AuthMode auth = AuthMode::kToken;
     std::string auth_header;
+    UnixClock now;  // for pages that say how much time is left; none: they do not
   };
   /// `port`: what `options.listen` has become.
-  static Options options_of(const ServeOptions& options, std::uint16_t port);
+  static Options options_of(const ServeOptions& options, std::uint16_t port, UnixClock now = {});
 
   /// Success: requests can be served; an error's detail says why not (/readyz).
   using Ready = std::function<Status()>;

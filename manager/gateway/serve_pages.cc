@@ -4,6 +4,7 @@
 
 #include "common/answers.h"
 #include "common/rfc3339.h"
+#include "manager/session/session_words.h"
 
 namespace hpc {
 
@@ -22,10 +23,9 @@ std::string link(const std::string& path, std::string_view text) {
   return "<a href=\"" + escape_html(path) + "\">" + escape_html(text) + "</a>";
 }
 
+/// "queued (3rd)".
 std::string state_of(const SessionInfo& info) {
-  std::string text(state_name(info.row.state));
-  if (info.queue_position) text += ", place " + std::to_string(*info.queue_position);
-  return text;
+  return session_words(state_name(info.row.state), info.queue_position, "", "");
 }
 
 /// For people: "2026-03-01 12:00:00 UTC".
@@ -38,10 +38,17 @@ std::string time_of(std::int64_t unix_ms) {
 
 std::string start_link() { return "<p>" + link("/", "Start page") + "</p>\n"; }
 
-std::string where(const SessionInfo& info) {
+/// "until 2026-03-01 12:00:00 UTC (52 minutes left)".
+std::string end_of(const SessionInfo& info, std::optional<std::int64_t> now) {
+  if (!info.row.ends_at) return "";
+  const auto left = now ? time_left_words(*info.row.ends_at - *now) : std::string();
+  return "until " + time_of(*info.row.ends_at) + (left.empty() ? "" : " (" + left + " left)");
+}
+
+std::string where(const SessionInfo& info, std::optional<std::int64_t> now) {
   std::string text = info.row.job_id.empty() ? "" : "job " + info.row.job_id;
   if (!info.row.node.empty()) text += (text.empty() ? "" : " on ") + info.row.node;
-  if (info.row.ends_at) text += ", until " + time_of(*info.row.ends_at);
+  if (info.row.ends_at) text += (text.empty() ? "" : ", ") + end_of(info, now);
   if (info.local_port) text += ", local port " + std::to_string(*info.local_port);
   return text;
 }
@@ -52,13 +59,13 @@ std::string activate_form(const SessionInfo& info) {
          escape_html(info.row.id) + "\">Make active</button></form>";
 }
 
-std::string session_row(const SessionInfo& info) {
+std::string session_row(const SessionInfo& info, std::optional<std::int64_t> now) {
   const std::string path = path_of(info.row.key);
   std::string html = "<tr><td>" + link(path + "/", text_of(info.row.key));
   if (has_ports(info)) html += "<small>" + link(path + "/ports", "Its ports") + "</small>";
   html += "</td><td>" + escape_html(state_of(info));
   if (!info.row.reason.empty()) html += "<small>" + escape_html(info.row.reason) + "</small>";
-  return html + "</td><td>" + escape_html(where(info)) + "</td><td>" + activate_form(info) +
+  return html + "</td><td>" + escape_html(where(info, now)) + "</td><td>" + activate_form(info) +
          "</td></tr>\n";
 }
 
@@ -86,7 +93,7 @@ LocalAnswer page_or_problem(int status, std::string_view title, std::string_view
 }  // namespace
 
 LocalAnswer sessions_page(std::string_view user, const std::vector<SessionInfo>& sessions,
-                          bool can_sign_out) {
+                          bool can_sign_out, std::optional<std::int64_t> now) {
   const bool changes = std::any_of(sessions.begin(), sessions.end(), is_on_its_way);
   const bool can_type = std::any_of(sessions.begin(), sessions.end(), has_ports);
   std::string html = html_paragraph("You are signed in as " + std::string(user) + ".");
@@ -96,7 +103,7 @@ LocalAnswer sessions_page(std::string_view user, const std::vector<SessionInfo>&
         "or ask the operator of this service (<code>hpc-manager sessions start</code>).</p>\n";
   } else {
     html += "<table><tr><th>Session</th><th>State</th><th>Where</th><th></th></tr>\n";
-    for (const SessionInfo& info : sessions) html += session_row(info);
+    for (const SessionInfo& info : sessions) html += session_row(info, now);
     html += "</table>\n";
     if (can_type) html += port_form(sessions);
     html += "<p>The short address <code>/port/5500/</code> leads to your active session.</p>\n";
@@ -125,9 +132,10 @@ LocalAnswer session_gone_answer(const SessionInfo& info, bool navigation) {
 
 LocalAnswer session_waiting_answer(const SessionInfo& info, const TunnelView* tunnel,
                                    bool navigation) {
-  std::string text = "the session " + text_of(info.row.key) + " is " + state_of(info);
+  std::string text = "the session " + text_of(info.row.key) + " is " +
+                     session_words(state_name(info.row.state), info.queue_position, info.row.node,
+                                   info.row.reason);
   const std::string trouble = tunnel != nullptr ? tunnel->trouble() : std::string();
-  if (!info.row.reason.empty()) text += ": " + info.row.reason;
   if (!trouble.empty() && trouble != info.row.reason) text += "; " + trouble;
   LocalAnswer answer;
   if (navigation) {

@@ -1,4 +1,6 @@
 #pragma once
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,9 +15,10 @@ namespace hpc {
 // escaped here.
 
 /// `/`: the caller's sessions, how to reach a port, the way out. Comes again by itself while a
-/// session is on its way from one state to another, unless there is something to type into.
+/// session is on its way from one state to another, unless there is something to type into. `now`
+/// (unix ms): also says how much time is left; nothing: it does not.
 LocalAnswer sessions_page(std::string_view user, const std::vector<SessionInfo>& sessions,
-                          bool can_sign_out);
+                          bool can_sign_out, std::optional<std::int64_t> now);
 
 /// 404 for what does not exist and for what is somebody else's: the one function that makes it, so
 /// that nobody can tell the two apart.

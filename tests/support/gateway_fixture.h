@@ -87,9 +87,9 @@ struct GatewayFixture : ::testing::Test {
     login = std::make_unique<LoginFlow>(
         flow, tokens, throttle, proxies, user_map, *cookies, audit, [this] { return now; },
         &sign_in);
-    gateway = std::make_unique<ServeGateway>(ServeGateway::options_of(options, 8000), *identity,
-                                             sessions, served_api(), *login, proxies, audit, log,
-                                             [this] { return ready; });
+    gateway = std::make_unique<ServeGateway>(
+        ServeGateway::options_of(options, 8000, [this] { return now; }), *identity, sessions,
+        served_api(), *login, proxies, audit, log, [this] { return ready; });
   }
 
   virtual Api& served_api() { return api; }

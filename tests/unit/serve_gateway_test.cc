@@ -184,9 +184,8 @@ TEST_F(ServeGatewayTest, TheStartPageShowsOnesOwnSessions) {
   EXPECT_EQ(got.status, 200);
   EXPECT_TRUE(shows(got, "href=\"/user/alice/main/vscode/\"") &&
               shows(got, "href=\"/user/alice/main/jupyter~2/\"") &&
-              shows(got, "queued, place 3<small>&lt;b&gt;</small>") &&
-              shows(got, "job 4711 on c1") && shows(got, "name=\"port\"") &&
-              shows(got, "action=\"/logout\""))
+              shows(got, "queued (3rd)<small>&lt;b&gt;</small>") && shows(got, "job 4711 on c1") &&
+              shows(got, "name=\"port\"") && shows(got, "action=\"/logout\""))
       << got.body;
   EXPECT_FALSE(shows(got, "bob")) << got.body;
   EXPECT_FALSE(shows(got, "<script"));
@@ -212,9 +211,41 @@ TEST_F(ServeGatewayTest, AWaitingPageSaysTheReasonOnce) {
   sessions.tunnel_of(id).up = false;
   sessions.tunnel_of(id).why_down = sessions.info_of(id).row.reason = "no hpc-proxy runs";
   const auto got = answer(mine(page("/user/alice/main/vscode/")));
-  EXPECT_TRUE(shows(got, "<p>The session alice-main-vscode is running: no hpc-proxy runs.</p>"))
+  EXPECT_TRUE(shows(got,
+                    "<p>The session alice-main-vscode is running on c1: no hpc-proxy "
+                    "runs.</p>"))
       << got.body;
   EXPECT_TRUE(shows(got, "href=\"/\"")) << "the way to the others";
+}
+
+TEST_F(ServeGatewayTest, AWaitingPageSaysWhereTheSessionStandsAndGoesOnByItself) {
+  auto& info = sessions.info_of(id);
+  sessions.tunnel_of(id).up = false;
+  const auto shown = [&](SessionState state, std::string reason) {
+    info.row.state = state;
+    info.row.reason = std::move(reason);
+    const auto got = answer(mine(page("/user/alice/main/vscode/")));
+    EXPECT_EQ(got.status, 503);
+    EXPECT_TRUE(shows(got, "http-equiv=\"refresh\"")) << got.body;
+    return got;
+  };
+  info.queue_position = 3;
+  EXPECT_TRUE(shows(shown(SessionState::kQueued, ""), "is queued (3rd).</p>"));
+  info.queue_position.reset();
+  EXPECT_TRUE(shows(shown(SessionState::kPending, "Priority, starts about <14:05>"),
+                    "is pending: Priority, starts about &lt;14:05&gt;.</p>"));
+  EXPECT_TRUE(shows(shown(SessionState::kStarting, "waiting for hpc-proxy"),
+                    "is starting on c1: waiting for hpc-proxy.</p>"));
+  sessions.tunnel_of(id).up = true;
+  info.row.state = SessionState::kRunning;
+  EXPECT_TRUE(forwarded(mine(page("/user/alice/main/vscode/"))).has_value()) << "the same address";
+}
+
+TEST_F(ServeGatewayTest, TheStartPageSaysHowMuchTimeIsLeft) {
+  sessions.info_of(id).row.ends_at = now + 52 * 60'000 + 1;
+  EXPECT_TRUE(shows(answer(mine(page("/"))), "UTC (52 minutes left)"));
+  sessions.info_of(id).row.ends_at = now;
+  EXPECT_TRUE(shows(answer(mine(page("/"))), "UTC</td>")) << "what has passed is not counted";
 }
 
 TEST_F(ServeGatewayTest, ASessionIsMadeActiveOnTheStartPage) {
