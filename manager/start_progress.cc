@@ -7,9 +7,22 @@ namespace hpc {
 
 namespace {
 
+// As wide as the time in front of a first line.
+constexpr const char* kFurtherLine = "          ";
+
 std::string line_text(const cJSON* object, const char* name) {
   auto text = json_safe(json_text(object, name).value_or(""));
   for (char& c : text) c = c == '\n' ? ' ' : c;
+  return text;
+}
+
+/// The end of a job's log has several lines; each but the first stands apart.
+std::string lines_text(const cJSON* object, const char* name) {
+  std::string text;
+  for (const char c : json_safe(json_text(object, name).value_or(""))) {
+    text += c;
+    if (c == '\n') text += kFurtherLine;
+  }
   return text;
 }
 
@@ -32,7 +45,7 @@ void StartProgress::on_item(const EventItem& item) {
   if (!value) return;
   if (item.type == "state" || item.type == "queue") {
     see_object(value->get());
-  } else if (const auto text = line_text(value->get(), "text"); !text.empty()) {
+  } else if (const auto text = lines_text(value->get(), "text"); !text.empty()) {
     // The reason of a state is often told as progress, too.
     if (text != reason_) say_once(text);
   }

@@ -14,7 +14,8 @@ namespace hpc {
 class StartProgress {
  public:
   enum class Outcome : std::uint8_t { kOnItsWay, kRuns, kEnded };
-  /// One line, without an end; nothing in it can fool a terminal.
+  /// One line, without an end; those that a text has behind its first one are indented. Nothing in
+  /// it can fool a terminal.
   using Say = std::function<void(const std::string&)>;
   explicit StartProgress(Say say) : say_(std::move(say)) {}
 

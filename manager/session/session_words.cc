@@ -32,7 +32,8 @@ std::string session_words(std::string_view state, std::optional<std::uint64_t> q
   if (!state.empty() && reason.starts_with(state)) return std::string(reason);
   std::string words(state);
   if (queue_position) words += " (" + ordinal(*queue_position) + ")";
-  if (!node.empty() && is_on_a_node(state)) words += " on " + std::string(node);
+  const bool says_where = reason.find(" on " + std::string(node)) != std::string_view::npos;
+  if (!node.empty() && !says_where && is_on_a_node(state)) words += " on " + std::string(node);
   if (!reason.empty()) words += ": " + std::string(reason);
   return words;
 }

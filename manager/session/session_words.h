@@ -13,7 +13,7 @@ std::string ordinal(std::uint64_t number);
 
 /// "queued (3rd)", "pending: Priority, starts about 14:05", "starting on c2: waiting for
 /// hpc-proxy". A reason that begins with the state's name says it itself. `node` counts while the
-/// session is on one. Nothing is escaped.
+/// session is on one, and its reason does not name it. Nothing is escaped.
 std::string session_words(std::string_view state, std::optional<std::uint64_t> queue_position,
                           std::string_view node, std::string_view reason);
 

@@ -97,5 +97,11 @@ TEST_F(StartProgressTest, NothingFromAfarMovesTheCursor) {
   EXPECT_EQ(said.size(), 2U);
 }
 
+TEST_F(StartProgressTest, TheEndOfALogStaysInLines) {
+  progress.take(event(1, "progress", R"({"text":"the job's log ends:\none\n\u001b[31mtwo"})"));
+  EXPECT_EQ(said, std::vector<std::string>{
+                      "the job's log ends:\n          one\n          \xEF\xBF\xBD[31mtwo"});
+}
+
 }  // namespace
 }  // namespace hpc
