@@ -14,9 +14,10 @@ namespace {
 // One line without quotes, backslashes and exclamation marks, because the user's login shell reads
 // it between single quotes, and csh and fish have rules of their own there. Standard output stays
 // sbatch's, its standard error is kept until it has ended. What the job inherits is as it was: no
-// umask, no language. The log's path is a relative one, in which SLURM replaces no '%' of the home.
-// `submitting` says to find_job_script() that a job may still come; a sbatch that hangs is ended,
-// so that none comes later than that. A user's own SBATCH_WAIT would keep us until the job's end.
+// umask, no language. SLURM takes "%%" for one '%' of the home in the log's path, be it relative or
+// not. `submitting` says to find_job_script() that a job may still come; a sbatch that hangs is
+// ended, so that none comes later than that. A user's own SBATCH_WAIT would keep us until the job's
+// end.
 static_assert(kSbatchSecondsMax == 45, "the text says so, too");
 constexpr std::string_view kSubmitText =
     "exec 3>&1; m=$1; s=.hpc-proxy/sessions/$2; shift 2; unset SBATCH_WAIT SBATCH_ARRAY_INX; "
@@ -27,8 +28,8 @@ constexpr std::string_view kSubmitText =
     "if [ $? -ne 0 ]; then r=home; "
     "elif command -v sbatch >/dev/null 2>&1; then "
     "cd; t=; if command -v timeout >/dev/null 2>&1; then t=\"timeout -k 5 45\"; fi; "
-    "echo $$ >\"$s/submitting\"; "
-    "err=$($t sbatch \"$@\" --chdir=\"$HOME\" --output=\"$s/job.log\" --error=\"$s/job.log\" "
+    "echo $$ >\"$s/submitting\"; l=$(printf %s \"$HOME/$s/job.log\" | sed s/%/%%/g); "
+    "err=$($t sbatch \"$@\" --chdir=\"$HOME\" --output=\"$l\" --error=\"$l\" "
     "--open-mode=append 2>&1 >&3 3>&-); r=$?; rm -f \"$s/submitting\"; "
     "else r=127; fi; "
     "echo; echo \"$m status $r\"; printf %s \"$err\"; echo; echo \"$m end\"";

@@ -105,8 +105,7 @@ TEST_P(LoginShell, RunsTheSubmitAsItIs) {
             "--parsable\n--job-name=" + kName +
                 "\n--cpus-per-task=8\n--gres=gpu:1\n--mem=4G\n--time=1:30:00\n--partition=gpu\n"
                 "--account=demo\n--chdir=" +
-                home + "\n--output=.hpc-proxy/sessions/" + kSession +
-                "/job.log\n--error=.hpc-proxy/sessions/" + kSession +
+                home + "\n--output=" + session_dir + "/job.log\n--error=" + session_dir +
                 "/job.log\n--open-mode=append\n");
   EXPECT_EQ(text(bin + "/sbatch.stdin"), script);
   EXPECT_EQ(text(bin + "/sbatch.umask"), "0022\n") << "the job gets its user's";
@@ -125,7 +124,11 @@ INSTANTIATE_TEST_SUITE_P(Shells, LoginShell,
 TEST_F(JobScripts, SubmitTakesAnyHome) {
   program("sbatch", "echo 4711\n");
   EXPECT_EQ(submit().job, "4711") << text(dir + "/stderr");
-  EXPECT_NE(arguments("sbatch").find("--chdir=" + home + "\n"), std::string::npos);
+  EXPECT_NE(arguments("sbatch").find("--chdir=" + home + "\n--output=" + dir +
+                                     "/home %%j $(id) \\ \"x/.hpc-proxy/sessions/" + kSession +
+                                     "/job.log\n"),
+            std::string::npos)
+      << arguments("sbatch") << "SLURM would take %j for the job's id";
   EXPECT_EQ(mode(session_dir), 0700);
   EXPECT_FALSE(inherits("sbatch", "SBATCH_WAIT"));
   EXPECT_FALSE(inherits("sbatch", "LC_ALL")) << "the job would have it, too";
