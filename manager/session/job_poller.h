@@ -1,14 +1,7 @@
 #pragma once
-#include <cstddef>
 #include <cstdint>
-#include <functional>
-#include <map>
-#include <memory>
 #include <string>
 
-#include "common/log.h"
-#include "manager/session/cluster_login.h"
-#include "manager/session/scheduler.h"
 #include "manager/slurm/job_listing.h"
 
 namespace hpc {
