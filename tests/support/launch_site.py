@@ -321,7 +321,10 @@ class LaunchSite:
         self.scontrol("update", f"nodename={','.join(self.nodes)}", "state=drain", "reason=test")
 
     def release_nodes(self):
-        self.scontrol("update", f"nodename={','.join(self.nodes)}", "state=resume")
+        """Nothing where they are not held."""
+        for node in self.nodes:
+            if "drain" in self.site.run("login", "sinfo", "-h", "-n", node, "-o", "%T"):
+                self.scontrol("update", f"nodename={node}", "state=resume")
 
     def _slurmctld(self):
         return self.site.run("login", "pgrep", "-x", "slurmctld", check=False).split()
