@@ -1,16 +1,13 @@
 #pragma once
-#include <uv.h>
-
 #include <cstdint>
 #include <functional>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "common/loop.h"
 #include "common/result.h"
-#include "common/timer.h"
+#include "node-proxy/child_output.h"
 #include "node-proxy/options.h"
 
 namespace hpc {
@@ -36,16 +33,11 @@ std::optional<std::string> parse_squeue_end(std::string_view text);
 class JobEndQuery {
  public:
   using Done = std::function<void(std::optional<std::string> job_end)>;
-  /// `done` comes at most once, in a later turn; not when this object is destroyed before. Ends
-  /// squeue when it takes longer than a loaded SLURM controller would (see the .cc).
+  /// `done` comes at most once, in a later turn; not when this object is destroyed before.
   JobEndQuery(Loop& loop, const std::string& job_id, Done done);
-  ~JobEndQuery();
-  JobEndQuery(const JobEndQuery&) = delete;
-  JobEndQuery& operator=(const JobEndQuery&) = delete;
 
  private:
-  struct Run;
-  std::shared_ptr<Run> run_;  // two owners: this object, and libuv's handles until they are closed
+  ChildOutput query_;
 };
 
 }  // namespace hpc

@@ -131,6 +131,8 @@ void NodeServer::run(std::optional<Bond> bond) {
                                               [this] { stop("the job or shell has ended"); });
   }
   if (identity_.in_slurm && !identity_.job_end) ask_job_end();
+  // The job has one comment, so its other steps and nodes leave it to the batch script's.
+  if (identity_.in_slurm && identity_.id == identity_.job_id) write_job_comment();
   watch_idle();
   loop_.run();
   remove_records();
@@ -185,6 +187,15 @@ void NodeServer::ask_job_end() {
         state_.record.job_end = std::move(job_end);
         const auto done = dir_.update_own(identity_.id, state_.record, state_.record);
         if (!done) log_.warning("the record was not updated", {{"why", describe(done.error())}});
+      });
+}
+
+void NodeServer::write_job_comment() {
+  job_comment_writer_ = std::make_unique<JobCommentWriter>(
+      loop_, identity_.job_id, job_comment(state_.record.host, port()),
+      [this](const std::string& why) {
+        // Many sites do not allow it, and nobody needs it.
+        if (!why.empty()) log_.debug("the job's comment stays as it is", {{"why", why}});
       });
 }
 

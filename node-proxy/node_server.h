@@ -13,6 +13,7 @@
 #include "node-proxy/app_connector.h"
 #include "node-proxy/daemon.h"
 #include "node-proxy/job.h"
+#include "node-proxy/job_comment.h"
 #include "node-proxy/listeners.h"
 #include "node-proxy/node_proxy.h"
 #include "node-proxy/options.h"
@@ -45,6 +46,8 @@ class NodeServer {
   void stop(const char* why);
   void watch_idle();
   void ask_job_end();
+  /// Says in the job's comment where we listen, where SLURM lets us.
+  void write_job_comment();
   /// What is in the record and what is served never differ.
   Status set_app(JobRecord::App app);
   void remove_records();
@@ -68,6 +71,7 @@ class NodeServer {
   std::vector<std::unique_ptr<Signal>> signals_;
   std::unique_ptr<BondWatch> bond_watch_;
   std::unique_ptr<JobEndQuery> job_end_query_;
+  std::unique_ptr<JobCommentWriter> job_comment_writer_;
   Timer idle_timer_;
   bool published_ = false;
   bool stopping_ = false;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cstdint>
 #include <utility>
 
@@ -103,6 +104,36 @@ bool better(const Candidate& a, const Candidate& b) {
   return a.record.started_at > b.record.started_at;
 }
 
+// What hpc-proxy writes into its job's comment; users, too, may write whatever they like there.
+std::optional<UnseenProxy> published_by(const RunningJob& job) {
+  constexpr std::string_view kMark = "hpc1 ";
+  const std::string_view text = job.comment;
+  const auto colon = text.rfind(':');
+  if (text.substr(0, kMark.size()) != kMark || colon == std::string_view::npos) return std::nullopt;
+  UnseenProxy out;
+  out.job = job.id;
+  out.host = text.substr(kMark.size(), colon - kMark.size());
+  const auto* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data() + colon + 1, end, out.port);
+  if (error != std::errc() || stop != end || out.port < 1024) return std::nullopt;
+  if (!is_host_name(out.host)) return std::nullopt;
+  // After a requeue it still names the node of before. SLURM calls nodes by their short names.
+  const std::string short_name = out.host.substr(0, out.host.find('.'));
+  if (!node_list_contains(job.nodes, out.host) && !node_list_contains(job.nodes, short_name)) {
+    return std::nullopt;
+  }
+  return out;
+}
+
+// A record of this run of the job, whatever else it says: it wins over the comment.
+bool has_record(const DiscoveryReport& report, const RunningJob& job) {
+  return std::any_of(report.records.begin(), report.records.end(), [&](const auto& file) {
+    const auto record = parse_job_record(file.text);
+    return record && (record->job_id == job.id || record->job_id == job.raw_id) &&
+           record->slurm_node && node_list_contains(job.nodes, *record->slurm_node);
+  });
+}
+
 std::string stem(const std::string& file) {
   constexpr std::string_view kSuffix = ".json";
   if (file.size() > kSuffix.size() &&
@@ -152,6 +183,18 @@ Candidates choose_candidates(const DiscoveryReport& report, const std::optional<
   return out;
 }
 
+std::vector<UnseenProxy> unseen_proxies(const DiscoveryReport& report,
+                                        const std::optional<std::string>& job) {
+  std::vector<UnseenProxy> out;
+  for (const auto& running : report.jobs) {
+    if (out.size() == kCandidatesMax) break;
+    if (job && *job != running.id && *job != running.raw_id) continue;
+    auto published = published_by(running);
+    if (published && !has_record(report, running)) out.push_back(std::move(*published));
+  }
+  return out;
+}
+
 std::string explain_no_candidate(const DiscoveryReport& report, const Candidates& candidates,
                                  const std::optional<std::string>& job) {
   std::string out = "no hpc-proxy of yours runs";
@@ -165,6 +208,17 @@ std::string explain_no_candidate(const DiscoveryReport& report, const Candidates
   }
   if (report.slurm == SlurmAnswer::kFailed) {
     out += "\n  squeue failed: " + report.slurm_error;
+  }
+  const auto unseen = unseen_proxies(report, job);
+  for (const auto& proxy : unseen) {
+    out += "\n  hpc-proxy of job " + proxy.job + " says that it listens on " + proxy.host + ":" +
+           std::to_string(proxy.port) + ", but its record is not visible here yet";
+  }
+  if (!unseen.empty()) {
+    return out +
+           "\na file system that shows new files late shows it within a minute or so; if it "
+           "does not, look whether the home on the node is the one of " +
+           report.host;
   }
   out +=
       "\nstart it inside your job, before the app, and connect again (or connect with --wait):"

@@ -20,9 +20,15 @@ constexpr std::string_view kScript = R"sh(hpc_manager_report() {
   printf 'host %s\n' "$(hostname 2>/dev/null || uname -n)"
   printf 'uid %s\n' "$(id -u)"
   if command -v squeue >/dev/null 2>&1; then
-    jobs=$(squeue --me -h -t R -o '%i %N %A' 2>&1)
+    # A job's comment (%k) is any text, with line ends too, so squeue's own lines begin with the
+    # marker. A squeue that is none, but prints jobs, is taken at its word.
+    jobs=$(squeue --me -h -t R -o "$marker %i %N %A %k" 2>&1)
     printf 'squeue %s\n' "$?"
-    printf '%s\n' "$jobs" | head -n 1000 | sed 's/^/=/'
+    case $jobs in
+      *"$marker "*) printf '%s\n' "$jobs" |
+        sed -n "s/^$marker \([^ ]* [^ ]* [^ ]*\) \{0,1\}\(.\{0,255\}\).*/=\1 \2/p" | head -n 1000 ;;
+      *) printf '%s\n' "$jobs" | head -n 1000 | sed 's/^/=/' ;;
+    esac
   else
     printf 'squeue none\n'
   fi
@@ -127,6 +133,7 @@ class ReportReader {
     job.id = next_word(line);
     job.nodes = next_word(line);
     job.raw_id = next_word(line);
+    job.comment = line.substr(std::min<std::size_t>(line.size(), 1), kJobCommentBytesMax);
     if (job.nodes.empty() || report_.jobs.size() >= kRunningJobsMax) return;
     report_.jobs.push_back(std::move(job));
   }

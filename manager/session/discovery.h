@@ -25,11 +25,15 @@ constexpr std::size_t kCandidatesMax = 5;
 // Names of the node to try for one record: its host, then its addresses.
 constexpr std::size_t kAddressesMax = 4;
 
-/// One line of `squeue -o '%i %N %A'`.
+// Of a job's comment; a host name and a port fit.
+constexpr std::size_t kJobCommentBytesMax = 255;
+
+/// One line of `squeue -o '%i %N %A %k'`.
 struct RunningJob {
-  std::string id;      // "4711", "4711_3"
-  std::string nodes;   // "c1", "c[1-3]"
-  std::string raw_id;  // unique per array element, what $SLURM_JOB_ID says; may be empty
+  std::string id;         // "4711", "4711_3"
+  std::string nodes;      // "c1", "c[1-3]"
+  std::string raw_id;     // unique per array element, what $SLURM_JOB_ID says; may be empty
+  std::string comment{};  // its beginning, printable; anybody's text, unless it is hpc-proxy's
 };
 
 enum class SlurmAnswer : std::uint8_t { kAbsent, kFailed, kAnswered };
@@ -84,6 +88,20 @@ Candidates choose_candidates(const DiscoveryReport& report, const std::optional<
 /// Whether SLURM has answered and has no running job of that id. Never for what cannot be the id of
 /// a SLURM job ("login01-4711" stands for a session outside SLURM).
 bool job_not_listed(const DiscoveryReport& report, const std::string& job);
+
+/// What a hpc-proxy has published in its job's comment, "hpc1 c1:41234", while no record of that
+/// job on that node is to be seen here. For people, and to look again soon; never a way to
+/// anything.
+struct UnseenProxy {
+  std::string job;
+  std::string host;
+  std::uint16_t port = 0;
+
+  bool operator==(const UnseenProxy&) const = default;
+};
+/// Of the running jobs (of `job` only), at most kCandidatesMax.
+std::vector<UnseenProxy> unseen_proxies(const DiscoveryReport& report,
+                                        const std::optional<std::string>& job);
 
 /// Why there is nothing to connect to, what was refused, and what to do next: several lines for
 /// the user's terminal.

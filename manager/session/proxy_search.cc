@@ -28,6 +28,7 @@ void ProxySearch::on_report(Result<ExecOutput> output) {
   job_not_listed_ = wanted_.job && hpc::job_not_listed(*report, *wanted_.job);
   candidates_ = choose_candidates(*report, wanted_.job, wanted_.may_use);
   if (candidates_.accepted.empty()) {
+    record_is_late_ = !unseen_proxies(*report, wanted_.job).empty();
     return finish(fail(Errc::kNotFound, "discovery",
                        explain_no_candidate(*report, candidates_, wanted_.job)));
   }

@@ -45,6 +45,8 @@ class ProxySearch final : public Pending {
   /// A working squeue has answered and does not list the wanted job as running: it has ended, or it
   /// waits again after a requeue. Final when `done` is called.
   bool job_not_listed() const { return job_not_listed_; }
+  /// A hpc-proxy that is looked for says that it listens, and its record cannot be seen here yet.
+  bool record_is_late() const { return record_is_late_; }
 
  private:
   void on_report(Result<ExecOutput> output);
@@ -65,6 +67,7 @@ class ProxySearch final : public Pending {
   std::string failures_;  // a line for each candidate that was tried
   std::optional<Error> worst_;
   bool job_not_listed_ = false;
+  bool record_is_late_ = false;
 };
 
 /// "job 4711 on c1" or "hpc-proxy on login01": what a record stands for, for messages.

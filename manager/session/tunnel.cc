@@ -77,10 +77,15 @@ bool Tunnel::worth_another_search(const Error& error) const {
 
 void Tunnel::on_search_done(Result<FoundProxy> found) {
   const bool not_listed = search_->job_not_listed();
+  const bool late = search_->record_is_late();
   search_.reset();
   if (found) return on_found(std::move(*found));
   if (!worth_another_search(found.error())) return give_up(found.error());
   if (!step(TunnelEvent::kProxyNotFound)) return;
+  if (late && hurries_ < kSearchHurriesMax) {
+    ++hurries_;
+    search_back_off_.reset();
+  }
   alarm_->start(search_back_off_.next_ms());
   if (not_listed) observer_.on_job_not_listed(*options_.job);
   go_down(found.error());
@@ -93,6 +98,7 @@ void Tunnel::on_found(FoundProxy found) {
   endpoint_ = std::move(found.endpoint);
   trouble_.clear();
   was_ready_ = true;
+  hurries_ = 0;
   ready_since_ms_ = scheduler_.now_ms();
   stock_.put(std::move(found.stream));
   stock_.open([this](ConnectDone done) -> std::unique_ptr<Pending> {

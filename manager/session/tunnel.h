@@ -21,6 +21,9 @@ namespace hpc {
 // after a requeue, which takes SLURM some seconds.
 constexpr std::uint64_t kSearchBackOffFirstMs = 500;
 constexpr std::uint64_t kSearchBackOffMostMs = 8'000;
+// Searches that begin without the long waits, because hpc-proxy has said in its job's comment that
+// it listens: a shared home shows its record within seconds. What is said may be out of date.
+constexpr unsigned kSearchHurriesMax = 20;
 
 /// The way to one hpc-proxy over a login that others may share: the search for the proxy, and the
 /// stock of proved channels. Comes back by itself, and follows the job to a new node.
@@ -105,6 +108,7 @@ class Tunnel final : public Connector, public TunnelView, private ClusterLogin::
   Observer& observer_;
   TunnelState state_ = TunnelState::kIdle;
   BackOff search_back_off_;
+  unsigned hurries_ = 0;  // since the last proxy that was found
   std::unique_ptr<Alarm> alarm_;
   std::optional<JobRecord> record_;
   ProxyEndpoint endpoint_;

@@ -270,6 +270,26 @@ class JobTemplatesTest(unittest.TestCase):
                    self.site.run("c1", "sh", "-c", f"test -e {directory} || echo gone") == "gone",
                    "the end of the directory")
 
+    # ------------------------------------------------------------------------ the job's comment
+    def comment(self, job):
+        return self.site.run("alice@login", "squeue", "-h", "-j", job, "-o", "%k")
+
+    def test_comment_says_where_hpc_proxy_listens(self):
+        job, _ = self.submit_session("plain")
+        port = self.wait_for_record(job)["port"]
+        wait_until(lambda: self.comment(job) == f"hpc1 c1:{port}", "the job's comment")
+
+    def test_comment_of_a_user_stays(self):
+        for text in ("mine: hpc1 c1:1", "two\nlines"):
+            with self.subTest(text):
+                job, _ = self.submit_session(
+                    "plain", f"--comment={text}", "--export=ALL,HPC_PROXY_VERBOSE=1")
+                self.wait_for_record(job)
+                log = self.site.home("alice") / f".hpc-proxy/{job}.log"
+                wait_until(lambda: log.exists() and "comment of somebody else's" in log.read_text(),
+                           "the line of the log")
+                self.assertEqual(self.comment(job), text)
+
     # ------------------------------------------------------------------------ by hand
     def test_ide_by_hand(self):
         for template, route in (("vscode.sbatch", "app"), ("jupyter.sbatch", "absapp"),

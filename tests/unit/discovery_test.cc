@@ -2,7 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+#include <ostream>
 #include <string>
+
+#include "tests/support/temp_dir.h"
 
 namespace hpc {
 namespace {
@@ -64,11 +68,12 @@ std::string only_refusal(const DiscoveryReport& report,
 }
 
 TEST(DiscoveryReportTest, ReadsEverything) {
-  const auto report = parsed("Welcome!\nhost nonsense\n" +
-                             framed("host login01\nuid 1000\nsqueue 0\n=4711 c1 4711\n"
-                                    "=4712_3 c[1-2] 4715\n=\ndirectory yes\nrecord 4711.json\n"
-                                    "|{\"a\":1,\n|\"b\":2}\n\n") +
-                             "bye\n");
+  const auto report =
+      parsed("Welcome!\nhost nonsense\n" +
+             framed("host login01\nuid 1000\nsqueue 0\n=4711 c1 4711\n"
+                    "=4712_3 c[1-2] 4715 hpc1  \x1b c1:5 \n=\ndirectory yes\nrecord 4711.json\n"
+                    "|{\"a\":1,\n|\"b\":2}\n\n") +
+             "bye\n");
   EXPECT_EQ(report.host, "login01");
   EXPECT_EQ(report.uid, 1000U);
   EXPECT_EQ(report.slurm, SlurmAnswer::kAnswered);
@@ -76,6 +81,8 @@ TEST(DiscoveryReportTest, ReadsEverything) {
   EXPECT_EQ(report.jobs[1].id, "4712_3");
   EXPECT_EQ(report.jobs[1].nodes, "c[1-2]");
   EXPECT_EQ(report.jobs[1].raw_id, "4715");
+  EXPECT_EQ(report.jobs[1].comment, "hpc1  ? c1:5 ");
+  EXPECT_EQ(report.jobs[0].comment, "");
   EXPECT_TRUE(report.has_directory);
   ASSERT_EQ(report.records.size(), 1U);
   EXPECT_EQ(report.records[0].name, "4711.json");
@@ -146,6 +153,49 @@ TEST(DiscoveryReportTest, ScriptCarriesTheMarkerAndNothingElseOfOurs) {
   const auto script = discovery_script(kMarker);
   EXPECT_NE(script.find(kMarker), std::string::npos);
   EXPECT_NE(script.find("squeue --me -h -t R"), std::string::npos);
+}
+
+struct SqueueCase {
+  const char* name;
+  const char* body;  // of a program squeue; $4 of its line is what -o asks for
+  const char* lines;
+};
+void PrintTo(const SqueueCase& c, std::ostream* os) { *os << c.name; }
+
+// $mark is the first word of the format.
+constexpr SqueueCase kSqueueCases[] = {
+    {"no_comment", "echo \"$mark 1 c1 1 (null)\"", "squeue 0\n=1 c1 1 (null)\n"},
+    {"comment", "echo \"$mark 1 c1 1 a  b \"", "squeue 0\n=1 c1 1 a  b \n"},
+    {"empty_comment", "echo \"$mark 1 c1 1 \"", "squeue 0\n=1 c1 1 \n"},
+    {"forged_job", "printf '%s 1 c1 1 x\\n2 c1 2\\n=3 c1 3\\n' $mark", "squeue 0\n=1 c1 1 x\n"},
+    {"forged_end", "printf '%s 1 c1 1 x\\nhost evil\\ndirectory yes\\n' $mark",
+     "squeue 0\n=1 c1 1 x\n"},
+    {"line_end_first", "printf '%s 1 c1 1 \\nx\\n%s 2 c1 2 y\\n' $mark $mark",
+     "squeue 0\n=1 c1 1 \n=2 c1 2 y\n"},
+    {"noise", "echo warning >&2; echo \"$mark 1 c1 1 x\"", "squeue 0\n=1 c1 1 x\n"},
+    {"long_comment", "printf '%s 1 c1 1 %0300d\\n' $mark 7", nullptr},
+    {"none", "true", "squeue 0\n=\n"},
+    {"failed", "echo no controller >&2; exit 1", "squeue 1\n=no controller\n"},
+    {"stand_in_with_a_form_of_its_own", "echo 1 c1", "squeue 0\n=1 c1\n"},
+};
+
+class DiscoveryScriptTest : public TempDirFixture,
+                            public ::testing::WithParamInterface<SqueueCase> {};
+INSTANTIATE_TEST_SUITE_P(All, DiscoveryScriptTest, ::testing::ValuesIn(kSqueueCases),
+                         [](const auto& i) { return std::string(i.param.name); });
+
+TEST_P(DiscoveryScriptTest, TakesNoLineFromAComment) {
+  put(dir + "/squeue", std::string("#!/bin/sh\nmark=${6%% *}\n") + GetParam().body + "\n");
+  chmod((dir + "/squeue").c_str(), 0755);
+  put(dir + "/script", discovery_script(kMarker));
+  const auto command =
+      "HOME=" + dir + " PATH=" + dir + ":$PATH sh -s <" + dir + "/script >" + dir + "/out";
+  ASSERT_EQ(std::system(command.c_str()), 0);
+  const auto out = text(dir + "/out");
+  const auto begin = out.find("squeue ");
+  const auto lines = out.substr(begin, out.find("directory no") - begin);
+  const auto zeros = std::string(255, '0');
+  EXPECT_EQ(lines, GetParam().lines ? GetParam().lines : "squeue 0\n=1 c1 1 " + zeros + "\n");
 }
 
 TEST(CandidatesTest, RunningJobOnItsNodeIsAccepted) {
@@ -270,6 +320,85 @@ TEST(CandidatesTest, ExplanationHoldsReasonsAndTheNextStep) {
   EXPECT_NE(text.find("hpc-proxy --daemon"), std::string::npos) << text;
   EXPECT_NE(text.find("you have no running job"), std::string::npos) << text;
   EXPECT_EQ(text.find(std::string(64, '5')), std::string::npos) << "never the token";
+}
+
+struct UnseenCase {
+  const char* name;
+  std::string comment;
+  const char* host;  // nullptr: it says nothing
+  int port = 0;
+  const char* nodes = "c[1-2]";
+};
+void PrintTo(const UnseenCase& c, std::ostream* os) { *os << c.name; }
+
+const UnseenCase kUnseenCases[] = {
+    {"published", "hpc1 c1:41234", "c1", 41234},
+    {"long_name", "hpc1 c2.cluster.example.org:1024", "c2.cluster.example.org", 1024},
+    {"highest_port", "hpc1 c1:65535", "c1", 65535},
+    {"nothing", "", nullptr},
+    {"none", "(null)", nullptr},
+    {"text", "my job", nullptr},
+    {"another_version", "hpc2 c1:41234", nullptr},
+    {"no_port", "hpc1 c1", nullptr},
+    {"empty_port", "hpc1 c1:", nullptr},
+    {"low_port", "hpc1 c1:1023", nullptr},
+    {"port_too_high", "hpc1 c1:65536", nullptr},
+    {"sign", "hpc1 c1:+41234", nullptr},
+    {"text_behind", "hpc1 c1:41234 and more", nullptr},
+    {"no_host", "hpc1 :41234", nullptr},
+    {"no_host_name", "hpc1 -oProxyCommand=x:41234", nullptr},
+    {"two_words", "hpc1 c1 c2:41234", nullptr},
+    {"another_node", "hpc1 c3:41234", nullptr},
+    {"node_of_before_a_requeue", "hpc1 c1:41234", nullptr, 0, "c2"},
+};
+
+struct UnseenProxyTest : ::testing::TestWithParam<UnseenCase> {};
+INSTANTIATE_TEST_SUITE_P(All, UnseenProxyTest, ::testing::ValuesIn(kUnseenCases),
+                         [](const auto& i) { return std::string(i.param.name); });
+
+TEST_P(UnseenProxyTest, OnlyWhatHpcProxyWritesCounts) {
+  const auto& want = GetParam();
+  auto report = site();
+  report.jobs = {{"4711", want.nodes, "4711", want.comment}};
+  const auto unseen = unseen_proxies(report, std::nullopt);
+  ASSERT_EQ(unseen.size(), want.host == nullptr ? 0U : 1U);
+  if (want.host == nullptr) return;
+  EXPECT_EQ(unseen[0], (UnseenProxy{"4711", want.host, static_cast<std::uint16_t>(want.port)}));
+  EXPECT_TRUE(choose_candidates(report, std::nullopt).accepted.empty()) << "it leads nowhere";
+}
+
+TEST(UnseenProxiesTest, ARecordOfThatRunWins) {
+  RecordSpec spec;
+  spec.port = 50000;
+  auto report = site_with(spec);
+  report.jobs = {{"4711", "c1", "4711", "hpc1 c1:41234"}};
+  EXPECT_TRUE(unseen_proxies(report, std::nullopt).empty()) << "whatever it says";
+  report.jobs = {{"4711_3", "c1", "4711", "hpc1 c1:41234"}};
+  EXPECT_TRUE(unseen_proxies(report, std::nullopt).empty());
+  report.jobs = {{"4711", "c2", "4711", "hpc1 c2:41234"}};
+  EXPECT_EQ(unseen_proxies(report, std::nullopt).size(), 1U) << "that record is of the run before";
+}
+
+TEST(UnseenProxiesTest, OfTheWantedJobAndNotTooMany) {
+  auto report = site();
+  report.jobs.clear();
+  for (int i = 0; i < 7; ++i) {
+    report.jobs.push_back({std::to_string(i), "c1", std::to_string(i), "hpc1 c1:41234"});
+  }
+  EXPECT_EQ(unseen_proxies(report, std::nullopt).size(), kCandidatesMax);
+  EXPECT_EQ(unseen_proxies(report, "6").size(), 1U);
+  EXPECT_TRUE(unseen_proxies(report, "8").empty());
+}
+
+TEST(UnseenProxiesTest, ArePartOfTheExplanation) {
+  auto report = site();
+  report.jobs = {{"4711", "c1", "4711", "hpc1 c1:41234"}};
+  const auto text = explain_no_candidate(report, {}, {});
+  EXPECT_NE(text.find("hpc-proxy of job 4711 says that it listens on c1:41234, but its record is "
+                      "not visible here yet"),
+            std::string::npos)
+      << text;
+  EXPECT_EQ(text.find("--daemon"), std::string::npos) << "it has been started";
 }
 
 struct ListedCase {

@@ -132,6 +132,27 @@ TEST_F(TunnelTest, AFirstConnectThatFailsEndsIt) {
   EXPECT_EQ(connector.connects, 5) << "never again by itself";
 }
 
+// hpc-proxy has said in its job's comment that it listens, so its record is to be seen soon.
+TEST_F(TunnelTest, LateRecordIsLookedForWithoutLongWaitsButNotForEver) {
+  const std::string jobs = "host login01\nuid 1000\nsqueue 0\n=4711 c1 4711 ";
+  for (const bool announced : {false, true}) {
+    site.report = jobs + (announced ? "hpc1 c1:45678" : "my job") + "\ndirectory yes\n";
+    const int before = site.execs;
+    start(/*wait_for_job=*/true);
+    scheduler.advance(kSearchBackOffFirstMs * kSearchHurriesMax);
+    const int searches = site.execs - before;
+    if (announced) {
+      EXPECT_EQ(searches, 1 + static_cast<int>(kSearchHurriesMax));
+    } else {
+      EXPECT_LT(searches, 6);
+    }
+    const int then = site.execs;
+    scheduler.advance(100 * kSearchBackOffMostMs);
+    EXPECT_LE(site.execs - then, 105);
+    EXPECT_EQ(said.find("says that it listens on c1:45678") != std::string::npos, announced);
+  }
+}
+
 TEST_F(TunnelTest, NoJobEndsItWithTheNextStep) {
   site.report = "host login01\nuid 1000\nsqueue 0\n=\ndirectory no\n";
   start();
