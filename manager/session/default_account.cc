@@ -7,7 +7,7 @@
 
 namespace hpc {
 
-std::unique_ptr<Pending> DefaultAccount::ask(SshConnection& connection, Done done) {
+std::unique_ptr<Pending> DefaultAccount::ask(const Exec& exec, Done done) {
   if (!is_account_name(user_)) {
     return std::make_unique<NextTurn>(scheduler_,
                                       [done = std::move(done)] { done(AccountAnswer{}); });
@@ -17,12 +17,11 @@ std::unique_ptr<Pending> DefaultAccount::ask(SshConnection& connection, Done don
                                       [answer = answer_, done = std::move(done)] { done(answer); });
   }
   const auto marker = random_hex64();
-  return connection.exec(
-      "sh -s", account_query_script(user_, marker), kAccountTimeoutMs,
-      [this, marker, done = std::move(done)](const Result<ExecOutput>& output) {
-        remember(output ? parse_account_query(output->out, marker) : AccountAnswer{});
-        done(answer_);
-      });
+  return exec(account_query_script(user_, marker),
+              [this, marker, done = std::move(done)](const Result<ExecOutput>& output) {
+                remember(output ? parse_account_query(output->out, marker) : AccountAnswer{});
+                done(answer_);
+              });
 }
 
 void DefaultAccount::remember(AccountAnswer answer) {

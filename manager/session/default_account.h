@@ -26,9 +26,11 @@ class DefaultAccount {
   DefaultAccount(Scheduler& scheduler, std::string user)
       : scheduler_(scheduler), user_(std::move(user)) {}
 
-  /// Calls `done` once, in a later turn, unless the returned object is destroyed first. It must not
-  /// outlive this or `connection`.
-  std::unique_ptr<Pending> ask(SshConnection& connection, Done done);
+  /// Gives `input` to `sh -s` as that user, for kAccountTimeoutMs at most; as login_exec() does.
+  using Exec = std::function<std::unique_ptr<Pending>(std::string input, ExecDone done)>;
+  /// Calls `done` once, in a later turn, unless the returned object is destroyed first, which must
+  /// not outlive this. `exec` is called at once, or not at all.
+  std::unique_ptr<Pending> ask(const Exec& exec, Done done);
 
  private:
   void remember(AccountAnswer answer);

@@ -80,8 +80,7 @@ TEST(AccountQuery, TheScriptNamesTheUserOnce) {
 struct DefaultAccountTest : ::testing::Test {
   AccountAnswer ask(DefaultAccount& asked) {
     std::optional<AccountAnswer> got;
-    const auto pending =
-        asked.ask(connection, [&got](const AccountAnswer& answer) { got = answer; });
+    const auto pending = asked.ask(exec, [&got](const AccountAnswer& answer) { got = answer; });
     EXPECT_FALSE(got.has_value()) << "never from inside the call";
     scheduler.run();
     EXPECT_TRUE(got.has_value());
@@ -94,6 +93,9 @@ struct DefaultAccountTest : ::testing::Test {
   FakeSshConnection* current = nullptr;
   FakeSshConnection connection{scheduler, site, current};
   DefaultAccount account{scheduler, "alice"};
+  DefaultAccount::Exec exec = [this](std::string input, ExecDone done) {
+    return connection.exec("sh -s", std::move(input), kAccountTimeoutMs, std::move(done));
+  };
 };
 
 TEST_F(DefaultAccountTest, AsksOnceAnHour) {
@@ -136,7 +138,7 @@ TEST_F(DefaultAccountTest, AStrangeUserIsNotAskedFor) {
 
 TEST_F(DefaultAccountTest, WhoStopsWaitingIsNotTold) {
   int told = 0;
-  auto pending = account.ask(connection, [&told](const AccountAnswer&) { ++told; });
+  auto pending = account.ask(exec, [&told](const AccountAnswer&) { ++told; });
   pending.reset();
   scheduler.run();
   EXPECT_EQ(told, 0);
