@@ -15,6 +15,9 @@ const {chromium} = require(process.env.HPC_PLAYWRIGHT);
 class Watched {
   constructor(page) {
     this.page = page;
+    // By id, which a redirect keeps. Its answer may be told of before the request itself: they come
+    // from two processes of the browser.
+    this.requests = new Map();
     this.answers = [];
     this.failures = [];
     this.complaints = [];
@@ -33,11 +36,14 @@ class Watched {
   // answers that the browser hides from the page.
   async watch() {
     const tools = await this.page.context().newCDPSession(this.page);
-    const urls = new Map();
-    tools.on('Network.requestWillBeSent', ({requestId, request}) => urls.set(
-        requestId, request.url));
+    const requests = (id) => {
+      if (!this.requests.has(id)) this.requests.set(id, {urls: [], answers: 0});
+      return this.requests.get(id);
+    };
+    tools.on('Network.requestWillBeSent', ({requestId, request}) => requests(requestId).urls.push(
+        request.url));
     tools.on('Network.responseReceivedExtraInfo', ({requestId, statusCode}) => this.answers.push(
-        {url: urls.get(requestId) || '', status: statusCode}));
+        {requestId, number: requests(requestId).answers++, status: statusCode}));
     const on = (event, change) => tools.on(`Network.webSocket${event}`, (about) => {
       const socket = this.sockets.get(about.requestId);
       if (socket) change(socket, about);
@@ -74,7 +80,9 @@ class Watched {
   }
 
   seen() {
-    const {answers, failures, complaints} = this;
+    const {failures, complaints} = this;
+    const answers = this.answers.map(({requestId, number, status}) => (
+        {url: this.requests.get(requestId).urls[number] || '', status}));
     return {answers, failures, complaints, sockets: [...this.sockets.values()]};
   }
 
