@@ -2,6 +2,10 @@
 
 What his sshd does not take must wait in his own connection: neither in the loop that serves all,
 nor in memory without a bound.
+
+What is measured is milliseconds, so it is measured again when the machine paused meanwhile, as a
+witness beside it saw (tests/support/witness.py). On a machine that pauses all the time the test is
+skipped.
 """
 
 import http.client
@@ -17,7 +21,9 @@ import unittest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
 import streams  # noqa: E402
 from many_sessions import ManySessions, resident_kib  # noqa: E402
+from slurm_site import SKIP  # noqa: E402
 from waiting import wait_until  # noqa: E402
+from witness import Witness  # noqa: E402
 
 ROUNDS = 5
 # Alone and beside the upload by turns, and the same the other way round: what else the machine
@@ -26,6 +32,10 @@ TURNS = (False, True, True, False) * 2
 # A round's p99 is the 16th slowest of each kind: one pause of the machine does not make it.
 REQUESTS = 400
 RATIO_MAX = 1.5
+# The witness wants to run every 5 ms. On a quiet machine it is a fraction of this late.
+PAUSE_MS_MAX = 20
+# As many more as there are turns in all: a machine that spoils half of them cannot tell anything.
+SPOILED_TURNS_MAX = ROUNDS * len(TURNS)
 UPLOAD_BYTES = 10 ** 12
 BLOCK = b"x" * 65536
 QUIET_SECONDS = 0.3
@@ -75,6 +85,8 @@ class ServeStallTest(unittest.TestCase):
         for pid in cls.many.processes_here():
             streams.go_first(pid)  # sshd, hpc-proxy and apps are sessions of their own
         cls.connections = {}
+        cls.witness = Witness()
+        cls.addClassCleanup(cls.witness.close)
 
     def sshd(self):
         """The pids, on the login node, of the sshd processes that serve the stalled user."""
@@ -85,8 +97,9 @@ class ServeStallTest(unittest.TestCase):
         self.many.site.run("login", "kill", f"-{name}", *self.sshd())
 
     def stalls_so_far(self):
-        status, _, body = self.serve.operator("GET", "/metrics")
-        self.assertEqual(status, 200)
+        for _ in range(2):  # a loop that stalled just now counts it before the second answer
+            status, _, body = self.serve.operator("GET", "/metrics")
+            self.assertEqual(status, 200)
         return next(float(line.split()[1]) for line in body.decode().splitlines()
                     if line.startswith("hpc_manager_event_loop_stalls_total "))
 
@@ -132,29 +145,55 @@ class ServeStallTest(unittest.TestCase):
         self.assertEqual(self.many.where(self.stalled)["user"], self.stalled["user"])
         return times
 
+    def turn(self, beside):
+        """The seconds of each request; again where the machine paused."""
+        while True:
+            stalls = self.stalls_so_far()
+            self.witness.longest_pause_ms()
+            times = self.ask_others_beside_a_stalled_upload() if beside else self.ask_others()
+            pause = self.witness.longest_pause_ms()
+            stalls = self.stalls_so_far() - stalls
+            if pause <= PAUSE_MS_MAX:
+                self.stalls += stalls
+                return times
+            self.pauses.append(pause)
+            if len(self.pauses) > SPOILED_TURNS_MAX:
+                self.skipTest(f"this machine pauses too often: {self.said_of_pauses()}")
+
+    def said_of_pauses(self):
+        if not self.pauses:
+            return "no turn was spoiled by a pause of the machine"
+        return (f"turns measured again because the machine paused: {len(self.pauses)}, for up to "
+                f"{max(self.pauses):.0f} ms")
+
     def round(self):
-        """The p99 of others in milliseconds: (alone, beside the upload)."""
+        """{50: ..., 99: ...}, of each percentile the milliseconds of others: (alone, beside)."""
         times = {False: [], True: []}
         for beside in TURNS:
-            times[beside] += (self.ask_others_beside_a_stalled_upload() if beside
-                              else self.ask_others())
-        return tuple(statistics.quantiles(times[beside], n=100)[98] * 1000
-                     for beside in (False, True))
+            times[beside] += self.turn(beside)
+        percentiles = [statistics.quantiles(times[beside], n=100) for beside in (False, True)]
+        return {each: tuple(one[each - 1] * 1000 for one in percentiles) for each in (50, 99)}
 
     def test_others_do_not_notice(self):
+        self.stalls, self.pauses = 0, []
         self.ask_others()  # opens the connections, and warms up
         self.ask_others_beside_a_stalled_upload()
-        stalls = self.stalls_so_far()
         rounds = [self.round() for _ in range(ROUNDS)]
-        ratio = statistics.median(beside / alone for alone, beside in rounds)
-        stalls = self.stalls_so_far() - stalls
-        figures = ", ".join(f"{alone:.1f}/{beside:.1f}" for alone, beside in rounds)
-        print(f"p99 of others in ms, alone/beside a stalled upload: {figures}; median of the "
-              f"ratios {ratio:.2f}; stalls of the loop over 100 ms: {stalls:.0f}", flush=True)
-        self.assertLess(ratio, RATIO_MAX)
-        self.assertEqual(stalls, 0)
+        ratios = {}
+        for each in (50, 99):
+            ratios[each] = statistics.median(beside / alone
+                                             for alone, beside in (one[each] for one in rounds))
+            figures = ", ".join("{:.1f}/{:.1f}".format(*one[each]) for one in rounds)
+            print(f"p{each} of others in ms, alone/beside a stalled upload: {figures}; median of "
+                  f"the ratios {ratios[each]:.2f}")
+        print(f"stalls of the loop over 100 ms: {self.stalls:.0f}; {self.said_of_pauses()}",
+              flush=True)
+        for each, ratio in ratios.items():
+            self.assertLess(ratio, RATIO_MAX, f"of the p{each}")
+        self.assertEqual(self.stalls, 0)
 
 
 if __name__ == "__main__":
     streams.go_first()
-    unittest.main()
+    result = unittest.main(exit=False).result
+    sys.exit(SKIP if result.skipped else not result.wasSuccessful())
