@@ -46,18 +46,20 @@ Result<std::string> submit_result(const SubmitAnswer& answer, const std::string&
     case State::kSubmitted:
       return answer.job;
     case State::kRefused:
-      return fail(Errc::kBadRequest, kWhere, words("sbatch refused the job and did not say why"));
+      return fail(Errc::kBadRequest, kWhere,
+                  "SLURM refused the job: " + words("it did not say why"));
     case State::kNoSlurm:
       return fail(Errc::kNotFound, kWhere,
                   "there is no sbatch on " + cluster +
-                      "; to use an hpc-proxy that runs already, start the session with attach");
+                      ", so the session attaches to an hpc-proxy that runs already");
     case State::kBusy:
       return fail(Errc::kUnavailable, kWhere,
-                  "SLURM could not be asked: " + words("it did not answer in time"));
+                  "SLURM could not take the job: " + words("it did not answer in time"));
     case State::kUnknown:
       break;
   }
-  return fail(Errc::kSlurm, kWhere, words("the answer of sbatch was lost on its way"));
+  return fail(Errc::kSlurm, kWhere,
+              words("sbatch has given no answer") + "; looking whether the job is there");
 }
 
 }  // namespace
@@ -104,7 +106,6 @@ class SlurmLauncher::Submit final : public Pending {
 
   // The last step: `done` may destroy this.
   void finish(const Result<std::string>& job) {
-    owner_.note_submit(session_, job);
     const auto done = std::exchange(done_, nullptr);
     done(job);
   }
@@ -117,27 +118,24 @@ class SlurmLauncher::Submit final : public Pending {
   std::unique_ptr<Pending> step_;
 };
 
-SlurmLauncher::SlurmLauncher(Scheduler& scheduler, ClusterLogins& logins,
-                             const JobTemplates& templates, std::string base_url, Log& log)
-    : scheduler_(scheduler),
-      logins_(logins),
-      templates_(templates),
-      base_url_(std::move(base_url)),
-      log_(log) {}
+SlurmLauncher::SlurmLauncher(Scheduler& scheduler, ClusterLogins& logins, Options options)
+    : scheduler_(scheduler), logins_(logins), options_(std::move(options)) {}
 
 SlurmLauncher::~SlurmLauncher() = default;
 
 Status SlurmLauncher::can_launch(const std::string& ide) const {
-  if (templates_.has(ide)) return {};
+  if (options_.templates.has(ide)) return {};
   return fail(Errc::kNotFound, kWhere,
-              "there is no job template '" + ide + "'; there are: " + joined(templates_.names()));
+              "there is no job template '" + ide +
+                  "'; there are: " + joined(options_.templates.names()) +
+                  ". To use an hpc-proxy that runs already, ask for \"attach\"");
 }
 
 Result<SlurmLauncher::Prepared> SlurmLauncher::prepare(const SessionRow& session) const {
   auto spec = parse_launch_spec(session.spec);
   if (!spec) return tl::unexpected(spec.error());
-  auto script = templates_.script(
-      {session.key.ide, session.id, base_url_ + path_of(session.key) + "/port/{port}/"});
+  auto script = options_.templates.script(
+      {session.key.ide, session.id, options_.base_url + path_of(session.key) + "/port/{port}/"});
   if (!script) return tl::unexpected(script.error());
   return Prepared{{session.id, name_of(session), std::move(spec->job)}, std::move(*script)};
 }
@@ -160,20 +158,6 @@ DefaultAccount& SlurmLauncher::account_of(const SessionRow& session) {
   return *account;
 }
 
-void SlurmLauncher::note_submit(const SessionRow& session, const Result<std::string>& job) {
-  if (job) {
-    log_.info("submitted a job", {{"session", session.id},
-                                  {"user", session.key.user},
-                                  {"cluster", session.key.cluster},
-                                  {"job", *job}});
-  } else {
-    log_.warning("a job was not submitted", {{"session", session.id},
-                                             {"user", session.key.user},
-                                             {"cluster", session.key.cluster},
-                                             {"why", job.error().detail}});
-  }
-}
-
 std::unique_ptr<Pending> SlurmLauncher::find(const SessionRow& session, FindDone done) {
   const auto marker = random_hex64();
   return ask(session, find_job_script(name_of(session), marker), kJobQuestionTimeoutMs,
@@ -192,12 +176,9 @@ std::unique_ptr<Pending> SlurmLauncher::find(const SessionRow& session, FindDone
 std::unique_ptr<Pending> SlurmLauncher::end(const SessionRow& session, Done done) {
   const auto marker = random_hex64();
   return ask(session, end_job_script(job_of(session), name_of(session), session.id, marker),
-             kEndJobTimeoutMs,
-             [this, id = session.id, marker, done = std::move(done)](const auto& output) {
-               const Status ended = output ? parse_end_job(output->out, marker)
-                                           : Status(tl::unexpected(output.error()));
-               if (ended) log_.info("a session's job is over", {{"session", id}});
-               done(ended);
+             kEndJobTimeoutMs, [marker, done = std::move(done)](const Result<ExecOutput>& output) {
+               if (!output) return done(tl::unexpected(output.error()));
+               done(parse_end_job(output->out, marker));
              });
 }
 

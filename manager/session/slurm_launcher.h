@@ -7,7 +7,6 @@
 #include <string_view>
 #include <utility>
 
-#include "common/log.h"
 #include "manager/session/cluster_login.h"
 #include "manager/session/default_account.h"
 #include "manager/session/job_launcher.h"
@@ -29,15 +28,20 @@ constexpr std::uint64_t kJobQuestionTimeoutMs = 30'000;
 /// The launcher of `serve`: each call is one command over the session user's own login, which is
 /// woken for it (login_exec.h). Remembers nothing of jobs; the session's row does.
 ///
-/// Everything handed to the constructor must outlive it.
+/// `scheduler` and `logins` must outlive it.
 class SlurmLauncher final : public JobLauncher {
  public:
-  /// `base_url`: "https://hpc.example.org", under which jobs tell their user where his apps are.
-  SlurmLauncher(Scheduler& scheduler, ClusterLogins& logins, const JobTemplates& templates,
-                std::string base_url, Log& log);
+  struct Options {
+    JobTemplates templates;
+    std::string base_url;  // "https://hpc.example.org", where users find the apps of their jobs
+  };
+  SlurmLauncher(Scheduler& scheduler, ClusterLogins& logins, Options options);
   ~SlurmLauncher() override;
   SlurmLauncher(const SlurmLauncher&) = delete;
   SlurmLauncher& operator=(const SlurmLauncher&) = delete;
+
+  /// After a reload; for jobs that are submitted from now on.
+  void set_options(Options options) { options_ = std::move(options); }
 
   Status can_launch(const std::string& ide) const override;
   std::unique_ptr<Pending> submit(const SessionRow& session, SubmitDone done) override;
@@ -57,7 +61,6 @@ class SlurmLauncher final : public JobLauncher {
   };
   Result<Prepared> prepare(const SessionRow& session) const;
   DefaultAccount& account_of(const SessionRow& session);
-  void note_submit(const SessionRow& session, const Result<std::string>& job);
 
   /// `script` for `sh -s` as the session's user.
   std::unique_ptr<Pending> ask(const SessionRow& session, std::string script,
@@ -65,9 +68,7 @@ class SlurmLauncher final : public JobLauncher {
 
   Scheduler& scheduler_;
   ClusterLogins& logins_;
-  const JobTemplates& templates_;
-  std::string base_url_;
-  Log& log_;
+  Options options_;
   // By user and cluster, as many as there are logins.
   std::map<std::pair<std::string, std::string>, std::unique_ptr<DefaultAccount>> accounts_;
 };

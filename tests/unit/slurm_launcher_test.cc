@@ -125,10 +125,8 @@ struct SlurmLauncherTest : ::testing::Test {
   FakeLogins logins{scheduler};
   FakeLogins::Place& place = logins.at("alice", "main");
   FakeNode node;
-  std::string lines;
-  Log log{LogLevel::kDebug, LogFormat::kText, [this](std::string_view line) { lines += line; }};
-  JobTemplates templates = *JobTemplates::load(std::nullopt);
-  SlurmLauncher launcher{scheduler, logins, templates, "https://hpc.example.org", log};
+  SlurmLauncher launcher{
+      scheduler, logins, {*JobTemplates::load(std::nullopt), "https://hpc.example.org"}};
   std::unique_ptr<Pending> pending;
   std::function<void()> action;  // called from inside each answer
 };
@@ -144,7 +142,6 @@ TEST_F(SlurmLauncherTest, SubmitsTheTemplateAsTheUser) {
   EXPECT_TRUE(has(node.last.input, kId));
   EXPECT_EQ(node.last.input.substr(0, 2), "#!") << "the script is on stdin as it is";
   EXPECT_EQ(node.last.timeout_ms, kSubmitTimeoutMs);
-  EXPECT_TRUE(has(lines, "job=4711")) << lines;
 }
 
 TEST_F(SlurmLauncherTest, AsksForWhatTheUserAskedFor) {
@@ -201,16 +198,15 @@ void PrintTo(const SubmitCase& c, std::ostream* os) { *os << c.name; }
 // found; after all else only once no sbatch can run any more.
 constexpr SubmitCase kSubmitCases[] = {
     {"refused", "\n@status 1\nsbatch: error: invalid partition specified: x\n", Errc::kBadRequest,
-     "invalid partition specified: x"},
+     "SLURM refused the job: invalid partition specified: x"},
     {"no_slurm", "\n@status 127\nsh: sbatch: not found\n", Errc::kNotFound,
-     "there is no sbatch on main; to use an hpc-proxy that runs already, start the session with "
-     "attach"},
+     "there is no sbatch on main, so the session attaches to an hpc-proxy that runs already"},
     {"controller_away",
      "\n@status 1\nsbatch: error: Batch job submission failed: Unable to contact slurm controller "
      "(connect failure)\n",
-     Errc::kUnavailable, "SLURM could not be asked: "},
-    {"ended_on_the_node", "\n@status 124\n", Errc::kUnavailable, "SLURM could not be asked: "},
-    {"cut", "4711\n", Errc::kSlurm, "the answer of sbatch was lost on its way"},
+     Errc::kUnavailable, "SLURM could not take the job: "},
+    {"ended_on_the_node", "\n@status 124\n", Errc::kUnavailable, "SLURM could not take the job: "},
+    {"cut", "4711\n", Errc::kSlurm, "sbatch has given no answer; looking whether the job is there"},
     {"no_id", "submitted!\n@status 0\n", Errc::kSlurm, "sbatch did not say which job it started"},
 };
 
@@ -223,7 +219,6 @@ TEST_P(SlurmLauncherSubmitTest, SaysWhy) {
   EXPECT_EQ(job.error().code, GetParam().code);
   EXPECT_EQ(job.error().detail.substr(0, std::string_view(GetParam().detail).size()),
             GetParam().detail);
-  EXPECT_TRUE(has(lines, "was not submitted")) << lines;
 }
 
 INSTANTIATE_TEST_SUITE_P(Cases, SlurmLauncherSubmitTest, ::testing::ValuesIn(kSubmitCases),
@@ -263,8 +258,10 @@ TEST_F(SlurmLauncherTest, WhatCannotBeLaunched) {
   const auto cannot = launcher.can_launch("emacs");
   ASSERT_FALSE(cannot);
   EXPECT_EQ(cannot.error().code, Errc::kNotFound);
-  EXPECT_EQ(cannot.error().detail,
-            "there is no job template 'emacs'; there are: jupyter, plain, rstudio, vscode");
+  EXPECT_EQ(
+      cannot.error().detail,
+      "there is no job template 'emacs'; there are: jupyter, plain, rstudio, vscode. To use an "
+      "hpc-proxy that runs already, ask for \"attach\"");
   auto row = session_of();
   row.key.ide = "emacs";
   EXPECT_EQ(submit(row).error().code, Errc::kNotFound);
@@ -273,6 +270,12 @@ TEST_F(SlurmLauncherTest, WhatCannotBeLaunched) {
   row.id = "$(id)";
   EXPECT_EQ(submit(row).error().code, Errc::kBadRequest);
   EXPECT_EQ(place.site.execs, 0) << "nobody is asked";
+}
+
+TEST_F(SlurmLauncherTest, AReloadHoldsForTheNextSubmit) {
+  launcher.set_options({*JobTemplates::load(std::nullopt), "https://new.example.org"});
+  submit();
+  EXPECT_TRUE(has(node.last.input, "https://new.example.org/user/alice/main/plain~2/port/"));
 }
 
 TEST_F(SlurmLauncherTest, FindsWhatWasSubmittedByItsName) {
