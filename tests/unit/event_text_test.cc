@@ -58,6 +58,12 @@ TEST_F(EventTextTest, AnEventHasABound) {
   EXPECT_FALSE(feed("data: " + longest + "x"));
 }
 
+TEST_F(EventTextTest, TheBoundIsOfAllItsLines) {
+  const std::string half(kEventTextBytesMax / 2, 'x');
+  EXPECT_TRUE(feed("data: " + half + "\n"));
+  EXPECT_FALSE(feed("data: " + half));
+}
+
 TEST_F(EventTextTest, ABoundThatIsReachedInSmallPieces) {
   std::size_t fed = 0;
   while (feed("0123456789") && fed <= kEventTextBytesMax) fed += 10;
