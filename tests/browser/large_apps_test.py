@@ -9,6 +9,7 @@ SUPPORT = pathlib.Path(__file__).resolve().parent.parent / "support"
 sys.path[:0] = [str(SUPPORT), str(SUPPORT / "browser")]
 import apps  # noqa: E402
 import harness  # noqa: E402
+import ide_pages  # noqa: E402
 
 
 class LargeAppsTest(apps.BrowserTestCase):
@@ -35,22 +36,8 @@ class LargeAppsTest(apps.BrowserTestCase):
                 "--extensions-dir", str(data / "extensions")]
 
     def check_workbench(self, url, directory):
-        """A file opens in the editor, and a command runs in the terminal."""
         page = self.browser.open(url)
-        page.wait_for_socket("?reconnectionToken=", received=3)
-        page.call("dblclick", ".explorer-folders-view >> text=index.html")
-        page.wait_for_selector(".view-line >> text=first version")
-        # The editor and the extensions each have one.
-        self.assertGreaterEqual(sum(socket["status"] == 101 for socket in page.seen()["sockets"]),
-                                2)
-        page.call("keyboard.press", "Control+Backquote")
-        page.call("click", ".xterm-screen")
-        page.wait_for_selector(".xterm.focus")
-        page.call("keyboard.type", "touch made-by-the-terminal\n")
-        harness.wait_until((directory / "made-by-the-terminal").exists, "the terminal's file")
-        # Microsoft's own module is in no free build. The worker, only there to make the page an
-        # app of the desktop, wishes for the whole origin.
-        self.assertEqual(page.faults(["/vsda/", "max scope"]), [])
+        ide_pages.check_workbench(self, page, directory / "made-by-the-terminal")
 
     def test_code_server(self):
         port = apps.free_port()
@@ -68,14 +55,7 @@ class LargeAppsTest(apps.BrowserTestCase):
         self.check_workbench(f"http://127.0.0.1:{proxy.port}/app/", app.directory)
 
     def open_notebook(self, address):
-        """Opens the notebook, runs its cell; everything of it comes over hpc-proxy."""
-        page = self.browser.open(address + "notebooks/page.ipynb")
-        page.wait_for_socket("/channels?session_id=", received=1)
-        page.wait_for("Jupyter.notebook.kernel.is_connected()")
-        page.evaluate("Jupyter.notebook.execute_all_cells()")
-        page.wait_for_selector(".output_stdout >> text=six times seven is 42")
-        # Debian's package lacks it, so the notebook misses it without hpc-proxy too.
-        self.assertEqual(page.faults(["/nbextensions/widgets/"]), [])
+        ide_pages.check_notebook(self, self.browser.open(address + "notebooks/page.ipynb"))
 
     def test_jupyter_as_it_is(self):
         self.need("jupyter-notebook")

@@ -4,33 +4,24 @@ played by tests/support/fake_ide.py; tests/browser has the real ones."""
 import json
 import os
 import pathlib
-import secrets
 import shutil
 import stat
-import subprocess
 import sys
 import unittest
 
 SUPPORT = pathlib.Path(__file__).resolve().parent.parent / "support"
 sys.path.insert(0, str(SUPPORT))
-from slurm_site import Site, our_program, skip  # noqa: E402
+from job_scripts import session_script  # noqa: E402
+from slurm_site import Site, our_program  # noqa: E402
 from waiting import wait_until  # noqa: E402
 
 ORIGIN = "https://hpc.example.org"
 IDES = ("code-server", "jupyter-lab", "rserver")
 
 
-def job_script_program():
-    path = pathlib.Path(os.environ.get("HPC_BUILD_DIR", "build/dev")) / "tests/support/job_script"
-    if not path.is_file():
-        skip(f"{path} is not built")
-    return path
-
-
 class JobTemplatesTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.composer = job_script_program()
         cls.site = Site(programs=[our_program("hpc-proxy")])
         cls.addClassCleanup(cls.site.close)
         for name in IDES:
@@ -65,14 +56,11 @@ class JobTemplatesTest(unittest.TestCase):
                                          "PD,R,CG", "-o", "%T", check=False) == "",
                    f"the end of job {job}", 30)
 
-    def submit_session(self, ide, *options, user="alice", template=None, home=None):
+    def submit_session(self, ide, *options, user="alice", home=None):
         """As hpc-manager does it: the composed script on sbatch's stdin, from an SSH session with
         hardly any environment, the log in the session's directory."""
-        session = secrets.token_hex(16)
-        url = f"{ORIGIN}/user/{user}/main/{ide}/port/{{port}}/"
-        words = [self.composer, ide, session, url, *([template] if template else [])]
-        script = self.site.home(user) / f"{session}.sbatch"
-        script.write_text(subprocess.run(words, check=True, capture_output=True, text=True).stdout)
+        session, script = session_script(ide, f"{ORIGIN}/user/{user}/main/{ide}/port/{{port}}/")
+        (self.site.home(user) / f"{session}.sbatch").write_text(script)
         home = home or f"/mnt/home/{user}"
         directory = f"{home}/.hpc-proxy/sessions/{session}"
         command = (f'umask 077; mkdir -p "{directory}"; sbatch --parsable --open-mode=append '

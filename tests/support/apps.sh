@@ -46,13 +46,16 @@ install_list() { # LIST [COMMAND to run in its directory]
   cp "$lists/package-lock.json" "$directory/.installed"
 }
 
-# Its installer would fetch these two trees, and compile many modules. Two of them are needed: it
-# does not start without the first, and has no terminal without the second, whose last step, after
-# the module is built, wants a tool that may be missing.
+# Its installer would fetch these two trees, and compile many modules. Four of them are needed: it
+# does not start without the first, complains in every page without the next two, and has no
+# terminal without the last, whose last step, after the module is built, wants a tool that may be
+# missing.
 install_code_server_parts() {
   install_packages ci node_modules/code-server/lib/vscode --omit=dev --legacy-peer-deps
   install_packages ci node_modules/code-server/lib/vscode/extensions --omit=dev
   npm rebuild argon2 --loglevel=error >&2
+  (cd node_modules/code-server/lib/vscode &&
+    npm rebuild native-watchdog @vscode/spdlog --loglevel=error >&2)
   (cd node_modules/code-server/lib/vscode && npm rebuild node-pty --loglevel=silent >&2) || true
 }
 

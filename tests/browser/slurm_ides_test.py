@@ -1,0 +1,198 @@
+"""The job templates with the real code-server and the real Jupyter, in jobs of a real SLURM site,
+used in a real browser: by hand through `connect`, and as sessions of `serve`. Label heavy."""
+
+import json
+import os
+import pathlib
+import shutil
+import socket
+import sys
+import time
+
+SUPPORT = pathlib.Path(__file__).resolve().parent.parent / "support"
+sys.path[:0] = [str(SUPPORT), str(SUPPORT / "browser")]
+import apps  # noqa: E402
+import browser  # noqa: E402
+import harness  # noqa: E402
+import ide_pages  # noqa: E402
+from job_scripts import session_script  # noqa: E402
+from serve_site import Serve, ShowsServeLog  # noqa: E402
+from waiting import wait_until  # noqa: E402
+from whole_path import WholePath  # noqa: E402
+
+USER = "alice"
+CODE_SERVER = """#!/bin/sh
+exec {node} /mnt/code-server/node_modules/code-server/out/node/entry.js "$@"
+"""
+# As its user could have it: no question about the directory that is opened.
+SETTINGS = {"security.workspace.trust.enabled": False}
+
+
+class SlurmIdesTest(ShowsServeLog, apps.BrowserTestCase):
+    # hpc-manager connect lets in processes of its own user only.
+    uid = None
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        directory = browser.apps_directory("code-server")
+        cls.path = WholePath("--bind", f"{directory}=code-server")
+        cls.addClassCleanup(cls.path.close)
+        cls.site = cls.path.site
+        program = cls.site.directory / "bin/code-server"
+        program.write_text(CODE_SERVER.format(node=browser.node_program()))
+        program.chmod(0o755)
+        cls.home = cls.site.home(USER)
+        for project in ("live", "jupyter"):
+            shutil.copytree(apps.PROJECTS / project, cls.home / project)
+            for path in (cls.home / project).iterdir():
+                shutil.copy(path, cls.home)
+        settings = cls.home / ".local/share/code-server/User/settings.json"
+        settings.parent.mkdir(parents=True)
+        settings.write_text(json.dumps(SETTINGS))
+        cls.site.run("login", "chown", "-R", f"{USER}:", f"/mnt/home/{USER}")
+        cls.serve = Serve({"main": cls.site.address}, {USER: cls.site.key(USER)},
+                          [cls.site.known_hosts])
+        cls.addClassCleanup(cls.serve.close)
+        cls.serve.start()
+
+    def setUp(self):
+        super().setUp()
+        self.home = self.site.home(USER)
+        self.addCleanup(self.end_jobs)
+
+    def run(self, result=None):
+        before = len(result.failures) + len(result.errors)
+        super().run(result)
+        if len(result.failures) + len(result.errors) > before:
+            for path in [*self.home.glob(".hpc-proxy/sessions/*/job.log"),
+                         *self.home.glob("*.out")]:
+                print(f"== {path}\n{path.read_text(errors='replace')[-3000:]}", file=sys.stderr)
+        return result
+
+    def end_jobs(self):
+        self.site.run(f"{USER}@login", "scancel", "-u", USER)
+        wait_until(lambda: self.site.run(f"{USER}@login", "squeue", "--me", "-h") == "",
+                   "the end of the jobs", 40)
+
+    def need_jupyter(self):
+        if not shutil.which("jupyter-notebook"):
+            self.skipTest("no jupyter-notebook; run packaging/install-deps.sh heavy")
+
+    # ------------------------------------------------------------------------ starting
+    def submit_by_hand(self, template, *words):
+        job = self.site.run(f"{USER}@login", "env", "-C", "/mnt/scripts", "sbatch", "--parsable",
+                            f"--output=/mnt/home/{USER}/%x-%j.out", template, *words)
+        wait_until(lambda: self.path.record(USER), "the job's record", 30)
+        return job
+
+    def socket_of_job(self):
+        """The IDE's socket as this machine sees it; the record names it from the start on."""
+        target = self.path.record(USER)["app"]["target"].removeprefix("unix:")
+        return target, self.site.directory / target.removeprefix("/mnt/")
+
+    def wait_until_it_accepts(self, path):
+        """Until somebody accepts connections at that Unix socket."""
+        wait_until(path.exists, f"the socket {path}", 60)
+        # Its path has up to 107 bytes in the site, and more out here.
+        directory = os.open(path.parent, os.O_PATH)
+        self.addCleanup(os.close, directory)
+
+        def accepts():
+            with socket.socket(socket.AF_UNIX) as probe:
+                return probe.connect_ex(f"/proc/self/fd/{directory}/{path.name}") == 0
+        wait_until(accepts, f"the socket {path}", 60)
+
+    def session(self, ide):
+        """A session of serve in a job of its own; returns when it runs."""
+        path = f"/user/{USER}/main/{ide}"
+        name, script = session_script(ide, f"{self.serve.url}{path}/port/{{port}}/")
+        directory = f"/mnt/home/{USER}/.hpc-proxy/sessions/{name}"
+        self.site.run(f"{USER}@login", "sh", "-c", f"umask 077; mkdir -p {directory}")
+        job = self.site.submit(USER, script, f"--output={directory}/job.log")
+        session = self.serve.create(USER, ide=ide, job=job)
+        self.addCleanup(self.serve.request, "DELETE", f"/api/v1/sessions/{session['id']}", USER)
+        self.serve.wait_for_state(USER, session["id"], seconds=60)
+
+    def signed_in(self, url):
+        """A page that has logged in at that URL, and its faults so far: the login form is a 401."""
+        page = self.browser.open()
+        self.assertEqual(page.goto(url), 401)
+        before = page.faults()
+        page.call("fill", "input[name=token]", self.serve.token(USER))
+        page.call("click", "button")
+        page.call("waitForURL", url)
+        return page, before
+
+    # ------------------------------------------------------------------------ looking
+    def listeners(self):
+        """Programs of the user that listen on TCP, on both nodes."""
+        uid = (self.home / ".ssh").stat().st_uid
+        lines = []
+        for node in ("c1", "c2"):
+            lines += self.site.run(node, "ss", "-Hltnpe").splitlines()
+        # hpc-proxy has one port in both families.
+        found = {(line.split('users:(("', 1)[1].split('"', 1)[0],
+                  line.split()[3].rsplit(":", 1)[1]) for line in lines
+                 if f"uid:{uid} " in f"{line} " and "users:" in line}
+        return sorted(name for name, _ in found)
+
+    def refused_to_bob(self, path):
+        node = self.path.record(USER)["host"]
+        done = self.site._call("exec", f"bob@{node}", "curl", "-sS", "--unix-socket", path,
+                               "http://localhost/", check=False)
+        self.assertNotEqual(done.returncode, 0, done.stdout)
+
+    # ------------------------------------------------------------------------ tests
+    def test_code_server_by_hand(self):
+        self.submit_by_hand("vscode.sbatch", f"/mnt/home/{USER}/live")
+        inside, outside = self.socket_of_job()
+        self.wait_until_it_accepts(outside)
+        manager = self.path.connect(USER)
+        page = self.browser.open(f"{manager.url}/app/")
+        ide_pages.check_workbench(self, page, self.home / "live/made-by-hand")
+        self.refused_to_bob(inside)
+        self.assertEqual(self.listeners(), ["hpc-proxy"])
+
+    def test_jupyter_by_hand(self):
+        self.need_jupyter()
+        self.submit_by_hand("jupyter.sbatch", f"/mnt/home/{USER}/jupyter")
+        manager = self.path.connect(USER)
+        address = f"{manager.url}/absapp/notebooks/page.ipynb"
+        page = self.open_when_ready(address)
+        # No kernel runs yet that could listen: the notebook starts one.
+        ide_pages.check_notebook(self, page)
+        # One port is of ipykernel, for its child processes, with a secret of the kernel's.
+        self.assertEqual(self.listeners(), ["hpc-proxy", "python3"])
+        self.refused_to_bob(self.socket_of_job()[0])
+
+    def open_when_ready(self, address):
+        page = self.browser.open()
+        wait_until(lambda: page.goto(address) == 200, f"{address}", 60, every=0.2)
+        return self.browser.open(address)
+
+    def test_code_server_session(self):
+        self.session("vscode")
+        inside, outside = self.socket_of_job()
+        page, before = self.signed_in(self.serve.url + "/")
+        self.wait_until_it_accepts(outside)
+        began = time.monotonic()
+        page.goto(self.serve.url + f"/user/{USER}/main/vscode/")
+        page.wait_for_selector(".explorer-folders-view >> text=index.html")
+        took = time.monotonic() - began
+        print(f"code-server's socket accepts to its workbench in the browser: {took:.2f} s",
+              flush=True)
+        ide_pages.check_workbench(self, page, self.home / "made-by-session", before)
+        self.refused_to_bob(inside)
+        self.assertEqual(self.listeners(), ["hpc-proxy"])
+
+    def test_jupyter_session(self):
+        self.need_jupyter()
+        self.session("jupyter")
+        path = f"/user/{USER}/main/jupyter/notebooks/page.ipynb"
+        wait_until(lambda: self.serve.get(path, USER)[0] == 200, "the notebook's page", 60)
+        ide_pages.check_notebook(self, *self.signed_in(self.serve.url + path))
+
+
+if __name__ == "__main__":
+    harness.main()
