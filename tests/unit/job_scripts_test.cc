@@ -337,6 +337,7 @@ TEST_F(EndJob, GivesUpOnAJobThatDoesNotEnd) {
   ASSERT_FALSE(ended.has_value());
   EXPECT_EQ(ended.error().code, Errc::kUnavailable);
   EXPECT_EQ(ended.error().detail, "the job still ends (COMPLETING)");
+  EXPECT_EQ(arguments("scancel"), "") << "it ends already";
   EXPECT_FALSE(removed());
 }
 
