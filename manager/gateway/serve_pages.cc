@@ -23,9 +23,15 @@ std::string link(const std::string& path, std::string_view text) {
   return "<a href=\"" + escape_html(path) + "\">" + escape_html(text) + "</a>";
 }
 
-/// "queued (3rd)".
+/// "queued (3rd)", and its reason below it, where that does not say the state itself.
 std::string state_of(const SessionInfo& info) {
-  return session_words(state_name(info.row.state), info.queue_position, "", "");
+  const auto state = state_name(info.row.state);
+  const std::string& reason = info.row.reason;
+  if (reason.empty() || reason.starts_with(state)) {
+    return escape_html(session_words(state, info.queue_position, "", reason));
+  }
+  return escape_html(session_words(state, info.queue_position, "", "")) + "<small>" +
+         escape_html(reason) + "</small>";
 }
 
 /// For people: "2026-03-01 12:00:00 UTC".
@@ -63,10 +69,8 @@ std::string session_row(const SessionInfo& info, std::optional<std::int64_t> now
   const std::string path = path_of(info.row.key);
   std::string html = "<tr><td>" + link(path + "/", text_of(info.row.key));
   if (has_ports(info)) html += "<small>" + link(path + "/ports", "Its ports") + "</small>";
-  html += "</td><td>" + escape_html(state_of(info));
-  if (!info.row.reason.empty()) html += "<small>" + escape_html(info.row.reason) + "</small>";
-  return html + "</td><td>" + escape_html(where(info, now)) + "</td><td>" + activate_form(info) +
-         "</td></tr>\n";
+  return html + "</td><td>" + state_of(info) + "</td><td>" + escape_html(where(info, now)) +
+         "</td><td>" + activate_form(info) + "</td></tr>\n";
 }
 
 /// Leads to /user/U/C/I/port/N/ through `/?session=...&port=N`.

@@ -241,6 +241,15 @@ TEST_F(ServeGatewayTest, AWaitingPageSaysWhereTheSessionStandsAndGoesOnByItself)
   EXPECT_TRUE(forwarded(mine(page("/user/alice/main/vscode/"))).has_value()) << "the same address";
 }
 
+TEST_F(ServeGatewayTest, TheStartPageSaysAStateOnce) {
+  auto& info = sessions.info_of(id);
+  info.row.state = SessionState::kPending;
+  info.row.reason = "pending: <Priority>";
+  EXPECT_TRUE(shows(answer(mine(page("/"))), "<td>pending: &lt;Priority&gt;</td>"));
+  info.row.reason = "";
+  EXPECT_TRUE(shows(answer(mine(page("/"))), "<td>pending</td>"));
+}
+
 TEST_F(ServeGatewayTest, TheStartPageSaysHowMuchTimeIsLeft) {
   sessions.info_of(id).row.ends_at = now + 52 * 60'000 + 1;
   EXPECT_TRUE(shows(answer(mine(page("/"))), "UTC (52 minutes left)"));
