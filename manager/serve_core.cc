@@ -47,6 +47,10 @@ LiveSessions::Options session_options_of(const ServeOptions& options) {
   }
   out.sessions_max = options.max_sessions;
   out.sessions_per_user_max = options.max_sessions_per_user;
+  out.launches.launching_max = options.max_launching;
+  out.launches.launching_per_user_max = options.max_launching_per_user;
+  out.launches.queued_per_user_max = options.max_queued_per_user;
+  out.launches.users_launching_max = options.max_users_launching;
   return out;
 }
 
@@ -60,7 +64,6 @@ ServeCore::ServeCore(Loop& loop, const ServeOptions& options, Log& log)
       scheduler_(make_loop_scheduler(loop)),
       cookies_(options.browser_url(), options.listen.port),
       throttle_(loop),
-      launcher_(*scheduler_),
       housekeeping_(scheduler_->make_alarm([this] { housekeeping(); })),
       lag_(loop),
       started_at_(unix_now_ms()) {}
@@ -92,9 +95,10 @@ Status ServeCore::build(PortBinder& ports, LiveSessions::CutTraffic cut_traffic)
   tokens_ = std::make_unique<TokenTable>(*store_, unix_now_ms);
   tokens_->restore(contents->tokens);
   build_logins();
+  if (auto built = build_launcher(); !built) return built;
   sessions_ = std::make_unique<LiveSessions>(
-      LiveSession::Parts{loop_, *scheduler_, *logins_, launcher_, randombytes_uniform, unix_now_ms,
-                         log_},
+      LiveSession::Parts{loop_, *scheduler_, *logins_, *launcher_, *poller_, randombytes_uniform,
+                         unix_now_ms, log_, options_.idle_end_ms},
       *store_, *events_, ports_.get(), session_options_of(options_), std::move(cut_traffic));
   sessions_->restore(*contents);
   build_handlers();
@@ -145,6 +149,17 @@ void ServeCore::build_logins() {
       });
 }
 
+Status ServeCore::build_launcher() {
+  auto templates = JobTemplates::load(options_.templates);
+  if (!templates) return tl::unexpected(templates.error());
+  launcher_ = std::make_unique<SlurmLauncher>(
+      *scheduler_, *logins_,
+      SlurmLauncher::Options{std::move(*templates), options_.browser_url().text()});
+  poller_ = std::make_unique<SlurmJobPoller>(*scheduler_, *logins_, unix_now_ms, log_,
+                                             SlurmJobPoller::Options{options_.poll_min_ms});
+  return {};
+}
+
 void ServeCore::build_handlers() {
   api_ = std::make_unique<ApiHandler>(*sessions_, *events_, *tokens_, *scheduler_, unix_now_ms,
                                       &audit_);
@@ -188,11 +203,15 @@ void ServeCore::build_gateway() {
 }
 
 Status ServeCore::apply(const ServeOptions& options) {
+  auto templates = JobTemplates::load(options.templates);
+  if (!templates) return tl::unexpected(templates.error());
   const ServeOptions before = std::exchange(options_, options);
   if (auto built = build_identity(); !built) {
     options_ = before;
     return built;
   }
+  launcher_->set_options({std::move(*templates), options_.browser_url().text()});
+  poller_->set_options({options_.poll_min_ms});
   *identities_ = identities_of(options_);
   sessions_->reconfigure(session_options_of(options_));
   identity_->set_admins(admins_of(options_));

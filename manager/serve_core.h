@@ -19,11 +19,12 @@
 #include "manager/gateway/trusted_proxies.h"
 #include "manager/gateway/user_map.h"
 #include "manager/serve_options.h"
-#include "manager/session/attach_launcher.h"
 #include "manager/session/event_log.h"
 #include "manager/session/live_sessions.h"
 #include "manager/session/port_pool.h"
 #include "manager/session/scheduler.h"
+#include "manager/session/slurm_job_poller.h"
+#include "manager/session/slurm_launcher.h"
 #include "manager/session/ssh_logins.h"
 #include "manager/session/token_table.h"
 #include "manager/session/user_identity.h"
@@ -92,6 +93,7 @@ class ServeCore {
   Status build_ports(PortBinder& ports);
   Status build_identity();
   void build_logins();
+  Status build_launcher();
   void build_handlers();
   void build_browser_side();
   void build_gateway();
@@ -117,7 +119,8 @@ class ServeCore {
   std::unique_ptr<SshLogins> logins_;
   std::unique_ptr<SshConnector> sign_in_connector_;  // with --auth ssh
   std::unique_ptr<SshSignIn> sign_in_;
-  AttachLauncher launcher_;
+  std::unique_ptr<SlurmLauncher> launcher_;
+  std::unique_ptr<SlurmJobPoller> poller_;
   std::unique_ptr<PortPool> ports_;
   std::unique_ptr<TokenTable> tokens_;
   std::unique_ptr<LiveSessions> sessions_;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "common/hello.h"
+#include "manager/session/launch_spec.h"
 #include "manager/session/next_turn.h"
 
 namespace hpc {
@@ -14,6 +15,16 @@ constexpr std::size_t kSessionIdDigits = 32;
 
 bool same_place(const SessionRow& a, const SessionRow& b) {
   return a.key.user == b.key.user && a.key.cluster == b.key.cluster;
+}
+
+bool is_launching(SessionState state) {
+  return state == SessionState::kSubmitting || state == SessionState::kPending ||
+         state == SessionState::kStarting;
+}
+
+bool is_launch(const NewSession& wanted) {
+  const auto spec = parse_launch_spec(wanted.spec);
+  return !wanted.job && spec && !spec->attach;
 }
 
 tl::unexpected<Error> none_such() {
@@ -30,6 +41,7 @@ LiveSessions::LiveSessions(const LiveSession::Parts& parts, Store& store, EventL
       options_(std::move(options)),
       cut_traffic_(std::move(cut_traffic)),
       journal_(parts.scheduler, store, events, parts.now, parts.log),
+      queue_(options_.launches),
       save_alarm_(parts.scheduler.make_alarm([this] { save_again(); })) {}
 
 LiveSessions::~LiveSessions() { *alive_ = false; }
@@ -38,6 +50,9 @@ void LiveSessions::reconfigure(const Options& options) {
   options_.clusters = options.clusters;
   options_.sessions_max = options.sessions_max;
   options_.sessions_per_user_max = options.sessions_per_user_max;
+  options_.launches = options.launches;
+  queue_.set_limits(options.launches);
+  serve_queue_soon();
 }
 
 // ------------------------------------------------------------------------------------- a restart
@@ -58,6 +73,7 @@ void LiveSessions::restore(const StoreContents& contents) {
     restored_changes_[row.id] = std::move(changes);
     add(row, std::move(lease))->second.stored = true;
   }
+  restore_queue(contents.queue);
   for (const Event& event : contents.events) events_.restore(event);
   for (const auto& [user, through] : contents.forgotten_through) {
     events_.restore_forgotten(user, through);
@@ -67,6 +83,29 @@ void LiveSessions::restore(const StoreContents& contents) {
   }
   for (const auto& [user, id] : contents.active) {
     if (entries_.contains(id)) active_[user] = id;
+  }
+}
+
+// Those that had their turn have it still; the others wait in their old order.
+void LiveSessions::restore_queue(const std::vector<QueueRow>& queue) {
+  std::vector<const SessionRow*> waiting;
+  for (const auto& place : queue) {
+    next_queue_place_ = std::max(next_queue_place_, place.position + 1);
+    const auto entry = entries_.find(place.session);
+    if (entry == entries_.end()) continue;
+    entry->second.queue_place = place.position;
+    entry->second.submit_begun_at = place.submit_started_at;
+    const auto& row = entry->second.session->row();
+    if (row.state == SessionState::kQueued) waiting.push_back(&row);
+  }
+  for (const auto& [id, entry] : entries_) {
+    const auto& row = entry.session->row();
+    if (!entry.session->launches()) continue;
+    if (is_launching(row.state)) queue_.add_launching(row.key.user, id);
+    if (row.state == SessionState::kQueued && !entry.queue_place) waiting.push_back(&row);
+  }
+  for (const auto* row : waiting) {
+    if (entries_.at(row->id).session->launches()) queue_.add(row->key.user, row->id);
   }
 }
 
@@ -95,7 +134,8 @@ void LiveSessions::start() {
   }
   std::vector<LiveSession*> all;
   for (auto& [id, entry] : entries_) all.push_back(entry.session.get());
-  for (auto* session : all) session->start();
+  for (auto* session : all) session->start(entries_.at(session->row().id).submit_begun_at);
+  serve_queue_soon();
 }
 
 // ------------------------------------------------------------------------------------- changes
@@ -120,6 +160,12 @@ Status LiveSessions::may_create(const NewSession& wanted) const {
   return {};
 }
 
+Status LiveSessions::may_launch(const NewSession& wanted) const {
+  if (!is_launch(wanted)) return {};
+  if (auto can = parts_.launcher.can_launch(wanted.ide); !can) return can;
+  return queue_.may_add(wanted.user);
+}
+
 Result<SessionRow> LiveSessions::new_row(const NewSession& wanted) const {
   SessionRow row;
   row.key = {wanted.user, wanted.cluster, wanted.ide, wanted.slot.value_or(1)};
@@ -139,7 +185,8 @@ Result<SessionRow> LiveSessions::new_row(const NewSession& wanted) const {
     }
   }
   row.id = random_hex64().substr(0, kSessionIdDigits);
-  row.spec = wanted.spec;
+  // A job that runs already is not started.
+  row.spec = wanted.job ? launch_spec_json({true, {}}) : wanted.spec;
   row.created_at = parts_.now();
   row.reason = "waits for its turn";
   return row;
@@ -147,6 +194,7 @@ Result<SessionRow> LiveSessions::new_row(const NewSession& wanted) const {
 
 void LiveSessions::create(const NewSession& wanted, Done done) {
   if (auto may = may_create(wanted); !may) return answer(done, tl::unexpected(may.error()));
+  if (auto may = may_launch(wanted); !may) return answer(done, tl::unexpected(may.error()));
   auto row = new_row(wanted);
   if (!row) return answer(done, tl::unexpected(row.error()));
   PortLease lease;
@@ -163,6 +211,11 @@ void LiveSessions::create(const NewSession& wanted, Done done) {
     changes.emplace_back(SetActive{row->key.user, id});
   }
   const auto entry = add(std::move(*row), std::move(lease));
+  if (entry->second.session->launches()) {
+    queue_.add(entry->second.session->row().key.user, id);
+    entry->second.queue_place = next_queue_place_++;
+    changes.emplace_back(PutQueued{{id, *entry->second.queue_place, "", std::nullopt}});
+  }
   journal_.record(
       info(entry->second), std::move(changes),
       [this, id, done = std::move(done)](const Status& stored) { on_created(id, stored, done); });
@@ -188,13 +241,17 @@ void LiveSessions::on_created(const std::string& id, const Status& stored, const
     const Error why{Errc::kUnavailable, "sessions",
                     "the session could not be stored: " + stored.error().detail};
     events_.end_session(id);
+    queue_.release(id);
     take_out(entry);
+    serve_queue_soon();
     return done(tl::unexpected(why));
   }
   entry->second.stored = true;
   const SessionInfo created = info(entry->second);
   parts_.log.info("session created", {{"session", id}, {"key", text_of(created.row.key)}});
   entry->second.session->start();
+  if (entry->second.has_turn) entry->second.session->take_turn();
+  serve_queue_soon();
   done(created);
 }
 
@@ -220,15 +277,79 @@ void LiveSessions::activate(const std::string& id, Done done) {
   });
 }
 
-void LiveSessions::extend(const std::string& id, std::uint64_t, Done done) {
-  if (!find(id)) return answer(done, none_such());
-  answer(done, fail(Errc::kConflict, "sessions", "this manager did not start its job"));
+void LiveSessions::extend(const std::string& id, std::uint64_t minutes, Done done) {
+  const auto entry = entries_.find(id);
+  if (entry == entries_.end() || !entry->second.stored) return answer(done, none_such());
+  entry->second.session->extend(minutes, [this, alive = alive_, id, done](const Status& extended) {
+    if (!*alive) return;
+    const auto now = find(id);
+    if (!extended) return done(tl::unexpected(extended.error()));
+    now ? done(*now) : done(none_such());
+  });
 }
 
-std::unique_ptr<Pending> LiveSessions::read_log(const std::string&, std::uint64_t, LogDone done) {
+std::unique_ptr<Pending> LiveSessions::read_log(const std::string& id, std::uint64_t offset,
+                                                LogDone done) {
+  const auto entry = entries_.find(id);
+  if (entry != entries_.end() && entry->second.stored) {
+    return entry->second.session->read_log(offset, std::move(done));
+  }
   return std::make_unique<NextTurn>(parts_.scheduler, [done = std::move(done)] {
-    done(fail(Errc::kNotFound, "sessions", "this manager did not start its job, so has no log"));
+    done(fail(Errc::kNotFound, "sessions",
+              "the session has ended, and its job's log went with it; the last lines are among "
+              "its events"));
   });
+}
+
+// ------------------------------------------------------------------------------------- the queue
+// What the store has of a place in the queue goes with the launch: while an answer of sbatch is
+// outstanding it tells since when.
+void LiveSessions::queue_changes(Entry& entry, std::vector<Change>& changes) {
+  for (auto& change : std::exchange(entry.renumbered, {})) changes.push_back(std::move(change));
+  if (!entry.queue_place) return;
+  const SessionRow& row = entry.session->row();
+  if (row.state == SessionState::kQueued) return;
+  if (row.state == SessionState::kSubmitting || row.state == SessionState::kEnding) {
+    if (!entry.submit_begun_at) entry.submit_begun_at = parts_.now();
+    changes.emplace_back(PutQueued{{row.id, *entry.queue_place, "", entry.submit_begun_at}});
+    return;
+  }
+  entry.queue_place.reset();
+  changes.emplace_back(DropQueued{row.id});
+}
+
+void LiveSessions::on_turn_over(LiveSession& session) {
+  queue_.release(session.row().id);
+  serve_queue_soon();
+}
+
+// From inside the news of one session others are not to be moved.
+void LiveSessions::serve_queue_soon() {
+  if (std::exchange(queue_due_, true)) return;
+  parts_.scheduler.post([this, alive = alive_] {
+    if (!*alive) return;
+    queue_due_ = false;
+    serve_queue();
+  });
+}
+
+void LiveSessions::serve_queue() {
+  while (const auto id = queue_.take_next()) {
+    auto& entry = entries_.at(*id);
+    // What he has still waiting goes behind all others, after a restart, too (launch_queue.h).
+    for (const auto& other : queue_.waiting_of(entry.session->row().key.user)) {
+      auto& place = entries_.at(other).queue_place;
+      place = next_queue_place_++;
+      entry.renumbered.emplace_back(PutQueued{{other, *place, "", std::nullopt}});
+    }
+    entry.stored ? entry.session->take_turn() : static_cast<void>(entry.has_turn = true);
+  }
+  unsigned position = 0;
+  for (const auto& id : queue_.order()) {
+    auto& entry = entries_.at(id);
+    ++position;
+    if (entry.stored) entry.session->set_queue_position(position);
+  }
 }
 
 void LiveSessions::on_session_changed(LiveSession& session) {
@@ -243,15 +364,34 @@ void LiveSessions::on_session_changed(LiveSession& session) {
                               {"reason", row.reason}});
   std::vector<Change> more;
   if (session.over()) more = next_active(row.key.user);
+  queue_changes(entry->second, more);
+  if (row.state != SessionState::kQueued && !is_launching(row.state)) {
+    queue_.release(row.id);
+    serve_queue_soon();
+  }
   journal_.record(now, std::move(more), [this, row, now, done](const Status& stored) {
-    if (!stored) {
-      unsaved_[row.id] = row;
-      save_alarm_->start(kStoreRetryMs);
-    }
+    on_saved(row, stored);
     // What was asked for has happened, stored or not.
     if (done) done(now);
   });
   if (session.over()) over(entry);
+}
+
+void LiveSessions::on_saved(const SessionRow& row, const Status& stored) {
+  if (!stored) {
+    unsaved_[row.id] = row;
+    return save_alarm_->start(kStoreRetryMs);
+  }
+  const auto entry = entries_.find(row.id);
+  if (entry != entries_.end() && entry->second.session->row().state == row.state) {
+    entry->second.session->on_stored();
+  }
+}
+
+void LiveSessions::on_session_expiring(LiveSession& session, unsigned minutes) {
+  const SessionRow& row = session.row();
+  parts_.log.info("session", {{"session", row.id}, {"ends in minutes", std::to_string(minutes)}});
+  journal_.expiring(row, minutes);
 }
 
 void LiveSessions::on_session_progress(LiveSession& session, const std::string& text) {
@@ -319,11 +459,10 @@ void LiveSessions::save_again() {
   for (const auto& [id, row] : std::exchange(unsaved_, {})) {
     const auto entry = entries_.find(id);
     const SessionInfo now = entry == entries_.end() ? info(row, {}) : info(entry->second);
-    journal_.record(now, {}, [this, row = now.row](const Status& stored) {
-      if (stored) return;
-      unsaved_.try_emplace(row.id, row);
-      save_alarm_->start(kStoreRetryMs);
-    });
+    std::vector<Change> more;
+    if (entry != entries_.end()) queue_changes(entry->second, more);
+    journal_.record(now, std::move(more),
+                    [this, row = now.row](const Status& stored) { on_saved(row, stored); });
   }
 }
 
@@ -348,6 +487,7 @@ SessionInfo LiveSessions::info(const SessionRow& row, const PortLease& lease) co
     out.local_port = local->second;
   }
   const auto active = active_.find(row.key.user);
+  out.queue_position = queue_.position(row.id);
   out.active = active != active_.end() && active->second == row.id;
   return out;
 }

@@ -10,6 +10,7 @@
 
 #include "manager/session/ended_sessions.h"
 #include "manager/session/event_log.h"
+#include "manager/session/launch_queue.h"
 #include "manager/session/live_session.h"
 #include "manager/session/port_pool.h"
 #include "manager/session/session_journal.h"
@@ -33,6 +34,7 @@ class LiveSessions final : public Sessions, private LiveSession::Owner {
     std::vector<ClusterName> clusters;
     std::size_t sessions_max = 50;
     std::size_t sessions_per_user_max = 10;
+    LaunchQueue::Limits launches;
   };
   /// A session is over: cut what still runs for it. When the next two turns have passed, its pool
   /// is gone.
@@ -78,19 +80,31 @@ class LiveSessions final : public Sessions, private LiveSession::Owner {
   struct Entry {
     std::unique_ptr<LiveSession> session;
     PortLease lease;
-    bool stored = false;  // the store knows it: it may be used
-    Done changed;         // of an end() that waits for its change to be stored
+    bool stored = false;                      // the store knows it: it may be used
+    Done changed;                             // of an end() that waits for its change to be stored
+    std::optional<std::int64_t> queue_place;  // what the store has of its place
+    std::optional<std::int64_t> submit_begun_at;  // before a restart
+    std::vector<Change> renumbered;  // places of others, to be stored with its next change
+    bool has_turn = false;           // to be taken when it is stored
   };
   using Entries = std::map<std::string, Entry>;
 
   void on_session_changed(LiveSession& session) override;
   void on_session_progress(LiveSession& session, const std::string& text) override;
+  void on_session_expiring(LiveSession& session, unsigned minutes) override;
+  void on_turn_over(LiveSession& session) override;
   bool job_is_free(const LiveSession& session, const std::string& job) const override;
 
   Status may_create(const NewSession& wanted) const;
+  Status may_launch(const NewSession& wanted) const;
   Result<SessionRow> new_row(const NewSession& wanted) const;
   Entries::iterator add(SessionRow row, PortLease lease);
   void on_created(const std::string& id, const Status& stored, const Done& done);
+  void restore_queue(const std::vector<QueueRow>& queue);
+  void queue_changes(Entry& entry, std::vector<Change>& changes);
+  void serve_queue_soon();
+  void serve_queue();
+  void on_saved(const SessionRow& row, const Status& stored);
   void over(Entries::iterator entry);
   void take_out(Entries::iterator entry);
   std::vector<Change> next_active(const std::string& user);
@@ -113,6 +127,9 @@ class LiveSessions final : public Sessions, private LiveSession::Owner {
   std::map<std::string, std::shared_ptr<WaitingRoom>> rooms_;  // by user, as long as he has any
   std::map<std::string, std::string> active_;                  // by user
   EndedSessions ended_;
+  LaunchQueue queue_;
+  std::int64_t next_queue_place_ = 1;
+  bool queue_due_ = false;
   std::map<std::string, SessionRow> unsaved_;  // what the store has not taken yet
   std::unique_ptr<Alarm> save_alarm_;
   std::map<std::string, std::vector<Change>> restored_changes_;  // by id, until start()

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "common/rfc3339.h"
 #include "manager/session/json.h"
 
 namespace hpc {
@@ -22,6 +23,14 @@ void SessionJournal::progress(const std::string& session, const std::string& tex
   add_text(object.get(), "id", session);
   add_text(object.get(), "text", text);
   write(session, "progress", json_line(object.get()), {}, nullptr);
+}
+
+void SessionJournal::expiring(const SessionRow& row, unsigned minutes) {
+  const JsonPtr object(cJSON_CreateObject());
+  add_text(object.get(), "id", row.id);
+  add_number(object.get(), "minutes", minutes);
+  add_text_or_null(object.get(), "ends_at", row.ends_at ? format_rfc3339(*row.ends_at) : "");
+  write(row.id, "expiring", json_line(object.get()), {}, nullptr);
 }
 
 void SessionJournal::write(const std::string& session, const char* type, std::string data,

@@ -33,6 +33,8 @@ class SessionJournal {
   void keep(const SessionRow& row);
   /// An event "progress", {"id","text"}: one line for people. Not worth a retry.
   void progress(const std::string& session, const std::string& text);
+  /// An event "expiring", {"id","minutes","ends_at"}: its job ends in so many minutes.
+  void expiring(const SessionRow& row, unsigned minutes);
 
  private:
   void write(const std::string& session, const char* type, std::string data,

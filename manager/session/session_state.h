@@ -29,6 +29,7 @@ enum class SessionEvent : std::uint8_t {
   kTunnelLost,
   kEndAsked,  // by the user or an operator
   kDetached,  // the end of a session whose job goes on
+  kJobOver,   // a job of ours is over, confirmed; what it left is still to be removed
   kJobGone,   // confirmed: ended, cancelled, failed
 };
 

@@ -124,6 +124,11 @@ void Tunnel::on_channel_failed(const Error& error) {
   go_down(why);
 }
 
+void Tunnel::search_soon() {
+  search_back_off_.reset();
+  if (state_ == TunnelState::kWaitToSearch) alarm_->start(0);
+}
+
 void Tunnel::on_alarm() {
   if (step(TunnelEvent::kAlarm)) begin_search();
 }

@@ -78,6 +78,9 @@ class Tunnel final : public Connector, public TunnelView, private ClusterLogin::
   /// From now on only this job is looked for. One that is reached already stays until it is lost.
   void pin(std::string job) { options_.job = std::move(job); }
 
+  /// There is reason to think that the next search finds it: at once, without the long waits.
+  void search_soon();
+
   TunnelState state() const { return state_; }
   bool ready() const override { return state_ == TunnelState::kReady; }
   const std::optional<JobRecord>& record() const override { return record_; }

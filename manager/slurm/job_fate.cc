@@ -54,12 +54,6 @@ hpc_manager_job </dev/null
 exit 0
 )sh";
 
-JobFate fate_of(std::string_view word) {
-  const auto* const found = std::find_if(kWords.begin(), kWords.end(),
-                                         [&](const Word& known) { return known.word == word; });
-  return found == kWords.end() ? JobFate::kUnknown : found->fate;
-}
-
 /// What one of the commands said.
 struct Said {
   std::optional<JobFateAnswer> answer;  // the most alive state of the lines
@@ -80,13 +74,20 @@ std::string_view state_of(std::string_view word) {
 void take(Said& said, std::string_view word) {
   if (word.find("Invalid") != std::string_view::npos) said.unknown_job = true;
   const JobFate fate =
-      word.size() <= kJobStateBytesMax ? fate_of(state_of(word)) : JobFate::kUnknown;
+      word.size() <= kJobStateBytesMax ? job_fate_of(state_of(word)) : JobFate::kUnknown;
   if (fate == JobFate::kUnknown) return;
   // An array or a job with several parts lives as long as one of them does.
   if (!said.answer || fate < said.answer->fate) said.answer = {fate, std::string(word)};
 }
 
 }  // namespace
+
+JobFate job_fate_of(std::string_view word) {
+  if (word.size() > kJobStateBytesMax) return JobFate::kUnknown;
+  const auto* const found = std::find_if(kWords.begin(), kWords.end(),
+                                         [&](const Word& known) { return known.word == word; });
+  return found == kWords.end() ? JobFate::kUnknown : found->fate;
+}
 
 bool is_slurm_job_id(std::string_view text) {
   if (text.empty() || text.size() > kJobIdBytesMax) return false;

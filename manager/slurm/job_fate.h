@@ -22,6 +22,9 @@ struct JobFateAnswer {
 // A state word of SLURM; longer ones are no answer.
 constexpr std::size_t kJobStateBytesMax = 32;
 
+/// Of one of SLURM's state words ("PENDING"); kUnknown for any other.
+JobFate job_fate_of(std::string_view word);
+
 /// "4711", "4711_3": nothing that a shell or squeue could take for something else.
 bool is_slurm_job_id(std::string_view text);
 

@@ -126,5 +126,15 @@ TEST(JobFate, TheScriptBeginsWithMarkerAndJob) {
   EXPECT_TRUE(script.starts_with("marker=" + kMarker + "\njob=4711_3\n")) << script;
 }
 
+TEST(JobFate, OfAWord) {
+  EXPECT_EQ(job_fate_of("PENDING"), JobFate::kWaiting);
+  EXPECT_EQ(job_fate_of("COMPLETING"), JobFate::kRunning);
+  EXPECT_EQ(job_fate_of("TIMEOUT"), JobFate::kGone);
+  for (const auto* word : {"", "pending", "PENDING ", "PENDINGS"}) {
+    EXPECT_EQ(job_fate_of(word), JobFate::kUnknown) << word;
+  }
+  EXPECT_EQ(job_fate_of(std::string(kJobStateBytesMax + 1, 'P')), JobFate::kUnknown);
+}
+
 }  // namespace
 }  // namespace hpc

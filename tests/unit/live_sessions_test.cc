@@ -8,162 +8,12 @@
 #include <utility>
 #include <vector>
 
-#include "manager/session/attach_launcher.h"
-#include "tests/support/fake_logins.h"
-#include "tests/support/fake_store.h"
-#include "tests/support/loop_fixture.h"
-#include "tests/support/manual_scheduler.h"
+#include "tests/support/live_sessions_fixture.h"
 
 namespace hpc {
 namespace {
 
-const std::string kToken(64, '7');
-
-std::string job_lines(const std::string& id, const std::string& node) {
-  JobRecord record;
-  record.host = record.slurm_node.emplace(node);
-  record.port = 40'000;
-  record.pid = 77;
-  record.uid = 1000;
-  record.token = kToken;
-  record.job_id = id;
-  record.started_at = "2026-11-21T07:00:00Z";
-  record.job_end = "2026-11-21T09:00:00Z";
-  record.program_version = "0.1.0";
-  return "record " + id + ".json\n|" + write_job_record(record) + "\n";
-}
-
-using Jobs = std::vector<std::pair<std::string, std::string>>;  // id and node
-
-std::string report(const Jobs& jobs) {
-  std::string out = "host login01\nuid 1000\nsqueue 0\n";
-  for (const auto& [id, node] : jobs) out += "=" + id + " " + node + " " + id + "\n";
-  out += "directory yes\n";
-  for (const auto& [id, node] : jobs) out += job_lines(id, node);
-  return out;
-}
-
-struct FakeHeldPort final : HeldPort {};
-
-struct TestBinder final : PortBinder {
-  Result<std::unique_ptr<HeldPort>> bind(const std::string&, std::uint16_t port) override {
-    if (refused.contains(port)) return fail(Errc::kSystem, "bind", "address in use");
-    return std::make_unique<FakeHeldPort>();
-  }
-  std::set<std::uint16_t> refused;
-};
-
-struct LiveSessionsTest : LoopFixture {
-  LiveSessionsTest() { options.base_url = "https://hpc.example.org"; }
-  void TearDown() override {
-    sessions.reset();
-    scheduler.run();
-    settle(loop);
-  }
-
-  void make(const StoreContents& contents = {}) {
-    if (contents.last_event_number != 0) {
-      events.~EventLog();
-      new (&events) EventLog(scheduler, contents.last_event_number + 1);
-    }
-    const LiveSession::Parts parts{loop,
-                                   scheduler,
-                                   logins,
-                                   launcher,
-                                   [](std::uint32_t n) { return n - 1; },
-                                   [this] { return wall_ms; },
-                                   log};
-    options.clusters = {{"main", "login01"}, {"gpu", "login02"}};
-    sessions = std::make_unique<LiveSessions>(
-        parts, store, events, ports.get(), options,
-        [this](const std::string& id, const Error&) { cut.push_back(id); });
-    sessions->restore(contents);
-    sessions->start();
-    play();
-  }
-  void make_ports(std::uint16_t first, std::uint16_t last) {
-    ports = std::move(*PortPool::make({{LiveSessions::kLocalRange, first, last}}, binder));
-  }
-  // Turns and transactions until nothing moves.
-  void play() {
-    for (int i = 0; i < 20; ++i) {
-      scheduler.run();
-      store.commit(disk);
-    }
-  }
-  void advance(std::uint64_t ms) {
-    scheduler.advance(ms);
-    play();
-  }
-  void run_jobs(const std::string& user, const Jobs& jobs, const std::string& cluster = "main") {
-    auto& site = logins.at(user, cluster).site;
-    site.report = report(jobs);
-    site.token = kToken;
-  }
-  Result<SessionInfo> create(NewSession wanted) {
-    std::optional<Result<SessionInfo>> out;
-    sessions->create(wanted, [&](auto result) { out = std::move(result); });
-    EXPECT_FALSE(out) << "in a later turn";
-    play();
-    return out ? *out : tl::unexpected(Error{Errc::kSystem, "test", "no answer"});
-  }
-  Result<SessionInfo> create(const std::string& user, const std::string& ide = "vscode") {
-    return create({user, "main", ide, std::nullopt, std::nullopt, ""});
-  }
-  Status end(const std::string& id) {
-    std::optional<Status> out;
-    sessions->end(id, [&](const auto& r) { out = r ? Status() : tl::unexpected(r.error()); });
-    play();
-    return out.value_or(fail(Errc::kSystem, "test", "no answer"));
-  }
-  SessionRow row(const std::string& id) { return sessions->find(id)->row; }
-  std::string state(const std::string& id) { return std::string(state_name(row(id).state)); }
-  Errc code(const Result<SessionInfo>& result) {
-    return result ? Errc::kUsage : result.error().code;
-  }
-  StoreContents stored() const {
-    StoreContents out;
-    std::map<std::string, SessionRow> rows;
-    std::vector<std::string> order;
-    std::map<std::pair<std::string, std::string>, std::uint16_t> leases;
-    for (const auto& change : store.stored) {
-      if (const auto* put = std::get_if<PutSession>(&change)) {
-        if (!rows.contains(put->row.id)) order.push_back(put->row.id);
-        rows[put->row.id] = put->row;
-      } else if (const auto* lease = std::get_if<PutLease>(&change)) {
-        leases[{lease->row.session, lease->row.range}] = lease->row.port;
-      } else if (const auto* active = std::get_if<SetActive>(&change)) {
-        out.active.erase(active->user);
-        if (active->session) out.active[active->user] = *active->session;
-      } else if (const auto* event = std::get_if<AppendEvent>(&change)) {
-        out.events.push_back(event->event);
-        out.last_event_number = event->event.number;
-      }
-    }
-    for (const auto& id : order) out.sessions.push_back({rows[id], 0});
-    for (const auto& [key, port] : leases) {
-      if (rows[key.first].state != SessionState::kEnded) {
-        out.leases.push_back({key.first, key.second, port});
-      }
-    }
-    return out;
-  }
-
-  ManualScheduler scheduler;
-  FakeStore store;
-  Status disk;
-  FakeLogins logins{scheduler};
-  AttachLauncher launcher{scheduler};
-  EventLog events{scheduler};
-  TestBinder binder;
-  std::unique_ptr<PortPool> ports;
-  std::string logged;
-  Log log{LogLevel::kInfo, LogFormat::kText, [this](auto line) { logged += line; }};
-  std::int64_t wall_ms = 1'790'000'000'000;
-  LiveSessions::Options options;
-  std::vector<std::string> cut;
-  std::unique_ptr<LiveSessions> sessions;
-};
+using LiveSessionsTest = LiveSessionsFixture;
 
 TEST_F(LiveSessionsTest, AttachesToTheJobThatRuns) {
   make();
@@ -233,9 +83,9 @@ TEST_F(LiveSessionsTest, TheJobCanBeNamed) {
 TEST_F(LiveSessionsTest, SlotsAreTheLowestFreeOrTheOneNamed) {
   make();
   EXPECT_EQ(create("alice")->row.key.slot, 1U);
-  EXPECT_EQ(create({"alice", "main", "vscode", 3, std::nullopt, ""})->row.key.slot, 3U);
+  EXPECT_EQ(create({"alice", "main", "vscode", 3, std::nullopt, kAttach})->row.key.slot, 3U);
   EXPECT_EQ(create("alice")->row.key.slot, 2U);
-  EXPECT_EQ(code(create({"alice", "main", "vscode", 3, std::nullopt, ""})), Errc::kConflict);
+  EXPECT_EQ(code(create({"alice", "main", "vscode", 3, std::nullopt, kAttach})), Errc::kConflict);
   EXPECT_EQ(create("alice")->row.key.slot, 4U);
   EXPECT_EQ(create("alice", "jupyter")->row.key.slot, 1U);
   EXPECT_EQ(create("bob")->row.key.slot, 1U);
@@ -252,12 +102,14 @@ TEST_F(LiveSessionsTest, LimitsAtTheBoundAndOnePast) {
   EXPECT_NE(third.error().detail.find("end one first"), std::string::npos);
   EXPECT_TRUE(create("bob"));
   EXPECT_EQ(code(create("carol")), Errc::kUnavailable);
-  EXPECT_EQ(code(create({"bob", "nowhere", "x", std::nullopt, std::nullopt, ""})), Errc::kNotFound);
+  EXPECT_EQ(code(create({"bob", "nowhere", "x", std::nullopt, std::nullopt, kAttach})),
+            Errc::kNotFound);
   options.sessions_max = 4;
   options.clusters = {{"main", "login01"}};
   sessions->reconfigure(options);
   EXPECT_TRUE(create("carol"));
-  EXPECT_EQ(code(create({"dave", "gpu", "x", std::nullopt, std::nullopt, ""})), Errc::kNotFound);
+  EXPECT_EQ(code(create({"dave", "gpu", "x", std::nullopt, std::nullopt, kAttach})),
+            Errc::kNotFound);
 }
 
 TEST_F(LiveSessionsTest, EndingOneLeavesTheOthersAlone) {
@@ -341,7 +193,7 @@ TEST_F(LiveSessionsTest, AJobThatIsGoneEndsItsSession) {
   run_jobs("alice", {{"4711", "c1"}});
   const auto id = create("alice")->row.id;
   auto& place = logins.at("alice", "main");
-  place.site.report = report({});
+  place.site.report = report_of({});
   place.site.job_report = "q=CANCELLED\n";
   place.connector.current->die("node down");
   advance(20'000);
@@ -355,7 +207,7 @@ TEST_F(LiveSessionsTest, AJobThatSlurmDoesNotSpeakOfIsNotGone) {
   run_jobs("alice", {{"4711", "c1"}});
   const auto id = create("alice")->row.id;
   auto& place = logins.at("alice", "main");
-  place.site.report = report({});
+  place.site.report = report_of({});
   for (const char* said :
        {"q=slurm_load_jobs error: Unable to contact slurm controller\n", "q=PENDING\n", ""}) {
     place.site.job_report = said;

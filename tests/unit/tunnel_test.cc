@@ -174,6 +174,19 @@ TEST_F(TunnelTest, WithWaitItKeepsLookingAndSaysSoOnce) {
   EXPECT_EQ(connector.connects, 1);
 }
 
+TEST_F(TunnelTest, AReasonToSearchCutsTheWaitShort) {
+  site.report = "host login01\nuid 1000\nsqueue 0\ndirectory no\n";
+  start(true);
+  scheduler.advance(60'000);  // the waits are long by now
+  const int before = site.execs;
+  scheduler.advance(kSearchBackOffFirstMs / 2);
+  ASSERT_EQ(site.execs, before);
+  follow(TunnelState::kWaitToSearch);
+  tunnel->search_soon();
+  scheduler.advance(0);
+  EXPECT_EQ(site.execs, before + 1);
+}
+
 TEST_F(TunnelTest, AnImpostorEndsItAndSeesNoToken) {
   site.token = kOtherToken;
   start(true);
