@@ -15,7 +15,6 @@ import apps  # noqa: E402
 import browser  # noqa: E402
 import harness  # noqa: E402
 import ide_pages  # noqa: E402
-from job_scripts import session_script  # noqa: E402
 from serve_site import Serve, ShowsServeLog  # noqa: E402
 from waiting import wait_until  # noqa: E402
 from whole_path import WholePath  # noqa: E402
@@ -104,15 +103,21 @@ class SlurmIdesTest(ShowsServeLog, apps.BrowserTestCase):
         wait_until(accepts, f"the socket {path}", 60)
 
     def session(self, ide):
-        """A session of serve in a job of its own; returns when it runs."""
-        path = f"/user/{USER}/main/{ide}"
-        name, script = session_script(ide, f"{self.serve.url}{path}/port/{{port}}/")
-        directory = f"/mnt/home/{USER}/.hpc-proxy/sessions/{name}"
-        self.site.run(f"{USER}@login", "sh", "-c", f"umask 077; mkdir -p {directory}")
-        job = self.site.submit(USER, script, f"--output={directory}/job.log")
-        session = self.serve.create(USER, ide=ide, job=job)
-        self.addCleanup(self.serve.request, "DELETE", f"/api/v1/sessions/{session['id']}", USER)
+        """A session whose job serve starts, by its API; returns it when it runs."""
+        began = time.monotonic()
+        session = self.serve.create(USER, ide=ide, attach=False)
+        self.addCleanup(self.end_session, session)
         self.serve.wait_for_state(USER, session["id"], seconds=60)
+        print(f"{ide}: asked for to running: {time.monotonic() - began:.2f} s", flush=True)
+        return session
+
+    def end_session(self, session):
+        """Its end cancels its job, and takes its directory along."""
+        path = f"/api/v1/sessions/{session['id']}"
+        self.serve.request("DELETE", path, USER)
+        self.serve.wait_for_state(USER, session["id"], "ended", seconds=60)
+        self.assertEqual(self.site.run(f"{USER}@login", "squeue", "--me", "-h", "-t", "R"), "")
+        self.assertFalse((self.home / ".hpc-proxy/sessions" / session["id"]).exists())
 
     def signed_in(self, url):
         """A page that has logged in at that URL, and its faults so far: the login form is a 401."""
