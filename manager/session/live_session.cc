@@ -261,6 +261,11 @@ void LiveSession::extend(std::uint64_t minutes, std::function<void(Status)> done
           // The next look at the job tells it exactly.
           if (row_.ends_at) set_end(*row_.ends_at + static_cast<std::int64_t>(minutes) * kMinuteMs);
         }
+        if (!extended && extended.error().code == Errc::kForbidden) {
+          return done(fail(Errc::kForbidden, "session",
+                           "this site does not let you give the job more time; SLURM says: " +
+                               extended.error().detail));
+        }
         done(extended);
       });
 }

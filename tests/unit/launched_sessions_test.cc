@@ -316,6 +316,9 @@ TEST_F(LaunchedSessionsTest, MoreTime) {
   launcher.extends[""] = fail(Errc::kForbidden, "scontrol", "Access/permission denied");
   const auto refused = extend(30);
   EXPECT_EQ(code(refused), Errc::kForbidden);
+  EXPECT_EQ(refused.error().detail,
+            "this site does not let you give the job more time; SLURM says: Access/permission "
+            "denied");
   EXPECT_EQ(row(id).ends_at, before + 30 * 60'000);
   ASSERT_TRUE(end(id));
   EXPECT_EQ(code(extend(30)), Errc::kNotFound);
