@@ -198,8 +198,8 @@ void ServeCore::build_browser_side() {
 
 void ServeCore::build_gateway() {
   gateway_ = std::make_unique<ServeGateway>(
-      ServeGateway::options_of(options_, options_.listen.port), *identity_, *sessions_, *api_,
-      *login_flow_, proxies_, audit_, log_, [this] { return ready(); });
+      ServeGateway::options_of(options_, options_.listen.port, unix_now_ms), *identity_, *sessions_,
+      *api_, *login_flow_, proxies_, audit_, log_, [this] { return ready(); });
 }
 
 Status ServeCore::apply(const ServeOptions& options) {
