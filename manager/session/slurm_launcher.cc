@@ -95,13 +95,23 @@ class SlurmLauncher::Submit final : public Pending {
           owner_.scheduler_, [this, why = command.error()] { finish(tl::unexpected(why)); });
       return;
     }
-    step_ = login_exec(
-        owner_.scheduler_, owner_.logins_, session_.key.user, session_.key.cluster,
-        std::move(*command), std::move(prepared_.script), kSubmitTimeoutMs,
-        [this](const Result<ExecOutput>& output) {
-          if (!output) return finish(tl::unexpected(submit_error(output.error())));
-          finish(submit_result(parse_submit(output->out, marker_), session_.key.cluster));
-        });
+    step_ = login_exec(owner_.scheduler_, owner_.logins_, session_.key.user, session_.key.cluster,
+                       std::move(*command), std::move(prepared_.script), kSubmitTimeoutMs,
+                       [this](const Result<ExecOutput>& output) {
+                         if (!output) return finish(tl::unexpected(submit_error(output.error())));
+                         const auto answer = parse_submit(output->out, marker_);
+                         const auto result = submit_result(answer, session_.key.cluster);
+                         if (answer.state == SubmitAnswer::State::kRefused) return clean(result);
+                         finish(result);
+                       });
+  }
+
+  // The session's directory was made for the job that is none. Whether that can be removed just now
+  // changes nothing: SLURM's words are what the user waits for.
+  void clean(const Result<std::string>& job) {
+    step_ =
+        owner_.ask(session_, end_job_script("", prepared_.job.name, session_.id, random_hex64()),
+                   kEndJobTimeoutMs, [this, job](const auto&) { finish(job); });
   }
 
   // The last step: `done` may destroy this.

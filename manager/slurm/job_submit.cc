@@ -22,16 +22,16 @@ static_assert(kSbatchSecondsMax == 45, "the text says so, too");
 constexpr std::string_view kSubmitText =
     "exec 3>&1; m=$1; s=.hpc-proxy/sessions/$2; shift 2; unset SBATCH_WAIT SBATCH_ARRAY_INX; "
     "echo; echo \"$m begin\"; "
+    "if command -v sbatch >/dev/null 2>&1; then "
     "err=$(exec 2>&1; cd && umask 077 && for d in .hpc-proxy .hpc-proxy/sessions \"$s\"; do "
     "if [ -L \"$d\" ]; then echo \"~/$d is a symbolic link; it must be a directory\"; exit 1; fi; "
     "mkdir -p \"$d\" && chmod 700 \"$d\" || exit 1; done); "
-    "if [ $? -ne 0 ]; then r=home; "
-    "elif command -v sbatch >/dev/null 2>&1; then "
+    "if [ $? -ne 0 ]; then r=home; else "
     "cd; t=; if command -v timeout >/dev/null 2>&1; then t=\"timeout -k 5 45\"; fi; "
     "echo $$ >\"$s/submitting\"; l=$(printf %s \"$HOME/$s/job.log\" | sed s/%/%%/g); "
     "err=$($t sbatch \"$@\" --chdir=\"$HOME\" --output=\"$l\" --error=\"$l\" "
-    "--open-mode=append 2>&1 >&3 3>&-); r=$?; rm -f \"$s/submitting\"; "
-    "else r=127; fi; "
+    "--open-mode=append 2>&1 >&3 3>&-); r=$?; rm -f \"$s/submitting\"; fi; "
+    "else err=; r=127; fi; "
     "echo; echo \"$m status $r\"; printf %s \"$err\"; echo; echo \"$m end\"";
 
 // `submitting` is younger than sbatch may live, with some room for clocks that differ.

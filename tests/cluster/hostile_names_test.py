@@ -12,6 +12,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support
 import harness  # noqa: E402
 from launch_site import COMMANDS, LaunchSite  # noqa: E402
 from serve_site import MANAGER_UID, ShowsServeLog  # noqa: E402
+from waiting import wait_until  # noqa: E402
 
 # In every hostile text, and in no other: as the name of a file it would be a shell's work.
 CANARY = "hpcowned"
@@ -106,6 +107,54 @@ class HostileNamesTest(ShowsServeLog, unittest.TestCase):
                 status, _, _ = self.serve.request(method, f"/api/v1/sessions/{text}{rest}", "alice",
                                                   body={"minutes": 5} if rest == "/extend" else None)
                 self.assertIn(status, (400, 404), (method, text, rest))
+
+    def test_a_launch_is_made_of_checked_words_alone(self):
+        sbatch = self.site.command("sbatch")
+        sbatch.mode("record")
+        self.addCleanup(sbatch.mode, "run")
+        before = self.sbatch_calls()
+        # What the browser says of itself is not the user's request, and must not get in either.
+        status, answer = self.post(
+            {"cluster": "main", "ide": "plain", "cpus": 2, "memory": "100M", "time": "0:10:00",
+             "partition": "normal", "account": "demo"},
+            **{"User-Agent": f"$({TOUCH})", "X-Forwarded-For": f"`{TOUCH}`",
+               "X-Forwarded-Prefix": f"/{CANARY}", "Referer": f"http://x/$({TOUCH})"})
+        self.assertEqual(status, 202, answer)
+        session = json.loads(answer)
+        sbatch.wait_for_calls(before + 1)
+        # The record is complete when SLURM has what it was given.
+        wait_until(lambda: self.site.now(session)["job_id"], "the session has a job")
+        call = sbatch.calls()[before]
+        log = f"/mnt/home/alice/.hpc-proxy/sessions/{session['id']}/job.log"
+        self.assertEqual(call.user, "alice")
+        self.assertEqual(call.arguments, [
+            "--parsable", f"--job-name=hpc-plain-{session['id'][:16]}", "--cpus-per-task=2",
+            "--mem=100M", "--time=0:10:00", "--partition=normal", "--account=demo",
+            "--chdir=/mnt/home/alice", f"--output={log}", f"--error={log}", "--open-mode=append"])
+        self.assertTrue(call.stdin.startswith(b"#!"), call.stdin[:200])
+        self.assertEqual(self.site.end(session), 202)
+        self.site.wait_for_no_jobs()
+        wait_until(lambda: not self.site.leftovers("alice"), "nothing of it is left")
+
+    def test_names_that_pass_but_do_not_exist_are_only_words(self):
+        sbatch = self.site.command("sbatch")
+        before = self.sbatch_calls()
+        for field, text in (("partition", "-".join("nosuch")), ("ide", "nosuch"),
+                            ("cluster", "nosuch"), ("job", "login01-4711"), ("job", "4711+1")):
+            body = {"cluster": "main", "ide": "plain", field: text}
+            status, answer = self.post(body, user="bob")
+            self.assertIn(status, (202, 400, 404), answer)
+            if status != 202:
+                continue
+            session = json.loads(answer)
+            if field == "partition":
+                ended = self.site.wait(session, "ended")
+                self.assertIn("nvalid partition", ended["reason"])
+            else:
+                self.assertEqual(self.site.end(session), 202)
+        self.assertEqual([call.arguments[2] for call in sbatch.calls()[before:]],
+                         ["--partition=n-o-s-u-c-h"])
+        self.assertEqual(self.site.leftovers("bob"), [])
 
 
 if __name__ == "__main__":

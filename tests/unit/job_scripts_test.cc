@@ -149,6 +149,7 @@ TEST_F(JobScripts, SubmitTellsOutputAndErrorsApart) {
 
 TEST_F(JobScripts, SubmitSaysThatThereIsNoSlurm) {
   EXPECT_EQ(submit().state, SubmitAnswer::State::kNoSlurm);
+  EXPECT_FALSE(std::filesystem::exists(home + "/.hpc-proxy")) << "nothing is made for no job";
 }
 
 TEST_F(JobScripts, SubmitEndsASbatchThatHangs) {
@@ -181,6 +182,7 @@ TEST_F(JobScripts, SubmitTightensADirectoryAndRefusesALink) {
 }
 
 TEST_F(JobScripts, SubmitSaysWhyThereCanBeNoDirectory) {
+  program("sbatch", "echo 4711\n");
   put(home + "/.hpc-proxy", "a file");
   const auto answer = submit();
   EXPECT_EQ(answer.state, SubmitAnswer::State::kRefused);

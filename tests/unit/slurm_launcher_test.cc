@@ -224,6 +224,26 @@ TEST_P(SlurmLauncherSubmitTest, SaysWhy) {
 INSTANTIATE_TEST_SUITE_P(Cases, SlurmLauncherSubmitTest, ::testing::ValuesIn(kSubmitCases),
                          [](const auto& one) { return std::string(one.param.name); });
 
+TEST_F(SlurmLauncherTest, WhatARefusedJobWasGivenIsRemoved) {
+  node.says = "\n@status 1\nsbatch: error: Invalid partition name specified\n";
+  EXPECT_EQ(submit().error().code, Errc::kBadRequest);
+  EXPECT_EQ(node.kinds, (Kinds{"account", "sbatch", "end"}));
+  EXPECT_TRUE(has(node.last.input, "\njob=\nname=hpc-plain-0123456789abcdef\nsession=" + kId));
+  node.says = "\n@status 1\nsbatch: error: Batch job submission failed: Socket timed out\n";
+  EXPECT_EQ(submit().error().code, Errc::kUnavailable);
+  EXPECT_EQ(node.kinds.back(), "sbatch") << "there may be a job, which needs its directory";
+}
+
+TEST_F(SlurmLauncherTest, ARefusalIsToldAlsoWhereNothingCanBeRemoved) {
+  node.says = "\n@status 1\nsbatch: error: Invalid partition name specified\n";
+  node.on_ask = [this](const std::string& kind) {
+    if (kind == "end") node.works = fail(Errc::kNetwork, "ssh.exec", "lost");
+  };
+  const auto job = submit();
+  EXPECT_EQ(job.error().code, Errc::kBadRequest);
+  EXPECT_EQ(job.error().detail, "SLURM refused the job: Invalid partition name specified");
+}
+
 TEST_F(SlurmLauncherTest, WhatMayHaveRunIsToldApartFromWhatHasNot) {
   for (const auto code : {Errc::kTimeout, Errc::kNetwork, Errc::kSsh, Errc::kTooLarge}) {
     node.works = fail(code, "ssh.exec", "lost");
