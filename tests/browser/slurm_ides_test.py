@@ -58,6 +58,8 @@ class SlurmIdesTest(ShowsServeLog, apps.BrowserTestCase):
     def setUp(self):
         super().setUp()
         self.home = self.site.home(USER)
+        # code-server opens the directory of the last time, which was another test's.
+        (self.home / ".local/share/code-server/coder.json").unlink(missing_ok=True)
         self.addCleanup(self.end_jobs)
 
     def run(self, result=None):
@@ -158,6 +160,25 @@ class SlurmIdesTest(ShowsServeLog, apps.BrowserTestCase):
         ide_pages.check_workbench(self, page, self.home / "live/made-by-hand")
         self.refused_to_bob(inside)
         self.assertEqual(self.listeners(), ["hpc-proxy"])
+
+    def test_code_server_comes_back_to_the_directory_of_the_last_time(self):
+        settings = self.home / ".local/share/code-server/coder.json"
+        settings.write_text(json.dumps({"query": {"folder": f"/mnt/home/{USER}/jupyter"}}))
+        self.site.run("login", "chown", f"{USER}:",
+                      f"/mnt/{settings.relative_to(self.site.directory)}")
+        # Unless one is named.
+        self.submit_by_hand("vscode.sbatch", f"/mnt/home/{USER}/live")
+        self.wait_until_it_accepts(self.socket_of_job()[1])
+        manager = self.path.connect(USER)
+        page = self.browser.open(f"{manager.url}/app/")
+        page.wait_for_selector(".explorer-folders-view >> text=index.html")
+        self.end_jobs()
+        settings.write_text(json.dumps({"query": {"folder": f"/mnt/home/{USER}/jupyter"}}))
+        self.session("vscode")
+        self.wait_until_it_accepts(self.socket_of_job()[1])
+        page, _ = self.signed_in(self.serve.url + "/")
+        page.goto(self.serve.url + f"/user/{USER}/main/vscode/")
+        page.wait_for_selector(".explorer-folders-view >> text=page.ipynb")
 
     def test_jupyter_by_hand(self):
         self.need_jupyter()
