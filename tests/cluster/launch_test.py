@@ -255,7 +255,7 @@ class LaunchTest(ShowsServeLog, unittest.TestCase):
                              "nothing")
         self.assertEqual(done.returncode, 3, done.stderr)
         self.assertIn("plain", done.stderr, "which templates there are")
-        self.assertEqual(self.site.jobs("carol"), [])
+        wait_until(lambda: not self.site.leftovers("carol"), "nothing is left")
 
     # ---------------------------------------------------------------------- time
     def extend(self, session, minutes):
