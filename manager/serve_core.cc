@@ -47,6 +47,7 @@ LiveSessions::Options session_options_of(const ServeOptions& options) {
   }
   out.sessions_max = options.max_sessions;
   out.sessions_per_user_max = options.max_sessions_per_user;
+  out.idle_end_ms = options.idle_end_ms;
   out.launches.launching_max = options.max_launching;
   out.launches.launching_per_user_max = options.max_launching_per_user;
   out.launches.queued_per_user_max = options.max_queued_per_user;

@@ -52,7 +52,7 @@ constexpr ReloadRow kRows[] = {
     row<&ServeOptions::max_queued_per_user>("max-queued-per-user", When::kNow),
     row<&ServeOptions::poll_min_ms>("poll-min", When::kNow),
     row<&ServeOptions::idle_end_ms>("idle-end", When::kNow),
-    row<&ServeOptions::templates>("templates", When::kRestart),
+    row<&ServeOptions::templates>("templates", When::kNow),
     row<&ServeOptions::max_connections>("max-connections", When::kRestart),
     row<&ServeOptions::drain_ms>("drain-timeout", When::kNow),
     row<&ServeOptions::state>("state", When::kRestart),

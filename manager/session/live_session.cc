@@ -270,6 +270,13 @@ void LiveSession::extend(std::uint64_t minutes, std::function<void(Status)> done
       });
 }
 
+void LiveSession::set_idle_end(std::uint64_t idle_end_ms) {
+  if (parts_.idle_end_ms == idle_end_ms) return;
+  parts_.idle_end_ms = idle_end_ms;
+  idle_watch_.reset();
+  watch_idleness();
+}
+
 void LiveSession::watch_idleness() {
   if (row_.state != SessionState::kRunning) {
     if (idle_watch_) idle_watch_->stop();

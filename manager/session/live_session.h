@@ -96,6 +96,8 @@ class LiveSession final : private Tunnel::Observer,
   void extend(std::uint64_t minutes, std::function<void(Status)> done);
   /// As Sessions::read_log().
   std::unique_ptr<Pending> read_log(std::uint64_t offset, JobLauncher::LogDone done);
+  /// As in Parts; the time of idleness begins anew. Not from inside its own news.
+  void set_idle_end(std::uint64_t idle_end_ms);
   /// A request goes there. True: it is time to store it.
   bool note_activity();
 

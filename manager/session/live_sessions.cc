@@ -52,6 +52,8 @@ void LiveSessions::reconfigure(const Options& options) {
   options_.sessions_per_user_max = options.sessions_per_user_max;
   options_.launches = options.launches;
   queue_.set_limits(options.launches);
+  parts_.idle_end_ms = options.idle_end_ms;
+  for (auto& [id, entry] : entries_) entry.session->set_idle_end(options.idle_end_ms);
   serve_queue_soon();
 }
 

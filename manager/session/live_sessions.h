@@ -35,6 +35,7 @@ class LiveSessions final : public Sessions, private LiveSession::Owner {
     std::size_t sessions_max = 50;
     std::size_t sessions_per_user_max = 10;
     LaunchQueue::Limits launches;
+    std::uint64_t idle_end_ms = 0;  // as LiveSession's
   };
   /// A session is over: cut what still runs for it. When the next two turns have passed, its pool
   /// is gone.

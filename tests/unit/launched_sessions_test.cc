@@ -416,6 +416,28 @@ TEST_F(LaunchedSessionsTest, RestartWhileEndingGoesOnEnding) {
   EXPECT_EQ(launcher.count("end"), 2U);
 }
 
+// The fake hpc-proxy says nothing of its activity, and what says nothing is not idle; so what is
+// seen here is that it is asked at all. What comes of answers is tested with IdleWatch.
+TEST_F(LaunchedSessionsTest, IdlenessIsWatchedWhereItEndsSessions) {
+  make();
+  const auto id = running();
+  auto& site = logins.at("alice", "main").site;
+  // Spare channels are made anew all the time; each question takes one more.
+  const auto channels_made = [&](std::uint64_t idle_ms) {
+    options.idle_end_ms = idle_ms;
+    sessions->reconfigure(options);
+    const int before = site.channels;
+    advance(10 * kIdleAskEveryMs);
+    return site.channels - before;
+  };
+  channels_made(0);
+  const int off = channels_made(0);
+  EXPECT_GT(channels_made(60 * kIdleAskEveryMs), off);
+  channels_made(0);
+  EXPECT_EQ(channels_made(0), off);
+  EXPECT_EQ(state(id), "running");
+}
+
 TEST_F(LaunchedSessionsTest, NewLimitsCountAtOnce) {
   make();
   launch("alice");
