@@ -150,7 +150,10 @@ class Serve:
 
     def connect(self, timeout=20):
         """A connection of http.client, over TLS where it listens so."""
-        if not self.url.startswith("https:"):
+        url = self.url
+        if not url:  # for threads that go on while it is started again
+            raise ConnectionRefusedError("serve does not run")
+        if not url.startswith("https:"):
             return http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
         # Whose certificate it is, is what the tests themselves look at.
         context = ssl.create_default_context()
