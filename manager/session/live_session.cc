@@ -371,8 +371,8 @@ void LiveSession::on_tunnel_ready(const JobRecord& record, bool moved) {
   if (row_.state == SessionState::kEnding || log_reading_) return;
   // It may answer before SLURM was asked again.
   if (row_.state == SessionState::kPending && !step(SessionEvent::kJobRuns, "")) return;
-  step(SessionEvent::kTunnelReady, "");
   say("tunnel up");
+  step(SessionEvent::kTunnelReady, "");
 }
 
 void LiveSession::on_tunnel_down(const Error& why) {

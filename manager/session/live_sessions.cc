@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "common/hello.h"
+#include "manager/session/job_texts.h"
 #include "manager/session/launch_spec.h"
 #include "manager/session/next_turn.h"
 
@@ -212,12 +213,15 @@ void LiveSessions::create(const NewSession& wanted, Done done) {
   if (active_.try_emplace(row->key.user, id).second) {
     changes.emplace_back(SetActive{row->key.user, id});
   }
-  const auto entry = add(std::move(*row), std::move(lease));
-  if (entry->second.session->launches()) {
-    queue_.add(entry->second.session->row().key.user, id);
-    entry->second.queue_place = next_queue_place_++;
-    changes.emplace_back(PutQueued{{id, *entry->second.queue_place, "", std::nullopt}});
+  std::optional<std::int64_t> place;
+  if (is_launch(wanted)) {
+    queue_.add(row->key.user, id);
+    row->reason = queued_text(queue_.position(id).value_or(1));
+    place = next_queue_place_++;
+    changes.emplace_back(PutQueued{{id, *place, "", std::nullopt}});
   }
+  const auto entry = add(std::move(*row), std::move(lease));
+  entry->second.queue_place = place;
   journal_.record(
       info(entry->second), std::move(changes),
       [this, id, done = std::move(done)](const Status& stored) { on_created(id, stored, done); });

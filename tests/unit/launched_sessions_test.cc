@@ -82,7 +82,7 @@ TEST_F(LaunchedSessionsTest, AllTheWayToRunning) {
   EXPECT_EQ(row(id).node, "c1");
   EXPECT_EQ(poller.watched("4711")->urgency, JobPoller::Urgency::kSteady);
   EXPECT_EQ(story(id),
-            (News{"queued: waits for its turn", "submitting: gives the job to SLURM",
+            (News{"queued: queued (1st)", "submitting: gives the job to SLURM",
                   "pending: pending: job 4711 is submitted", "pending: pending: Priority",
                   "starting: waiting for hpc-proxy on c1", "running: "}));
   EXPECT_TRUE(said("starting on c1"));
