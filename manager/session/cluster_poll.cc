@@ -181,7 +181,8 @@ void ClusterPoll::on_answer(std::uint64_t number, const Question& question,
   if (output) {
     listing = parse_job_listing(output->out, marker);
   } else {
-    listing.trouble = output.error().detail;
+    const auto& detail = output.error().detail;
+    listing.trouble = detail.substr(0, detail.find('\n'));
   }
   if (listing.answered) {
     failed_.erase(question.user);
@@ -213,8 +214,7 @@ void ClusterPoll::take_failure(const Question& question, const std::string& why)
     if (seat == nullptr || ++seat->failures % kPollFailuresShown != 0) continue;
     // What another user's shell printed is not for this one to read.
     const bool own = seat->job.user == question.user;
-    seat->watcher->on_job_unknown(own ? "SLURM could not be asked: " + why
-                                      : "SLURM could not be asked");
+    seat->watcher->on_job_unknown(own ? why : "it could not be asked");
   }
 }
 

@@ -30,7 +30,9 @@ class JobPoller {
     virtual void on_job_listed(const ListedJob& job) = 0;
     /// SLURM answered, to this user himself, and does not list the job.
     virtual void on_job_unlisted() = 0;
-    /// The question failed kPollFailuresShown times in a row: nothing is known since.
+    /// The question failed kPollFailuresShown times in a row: nothing is known since. Again after
+    /// each so many more. `why` is one line, to stand behind a colon; without a login that is up
+    /// nothing is asked, and nothing said.
     virtual void on_job_unknown(const std::string& why) = 0;
 
    protected:

@@ -39,10 +39,11 @@ std::uint64_t wait_of(const PolledJob& job, std::size_t quiet) {
 }  // namespace
 
 std::uint64_t poll_wait_ms(std::span<const PolledJob> jobs, const PolledCluster& cluster) {
+  // However quiet it was before: users are told after a few failures, and of its return.
+  if (cluster.failed > 0) return doubled(kPollFastMs, cluster.failed - 1, kPollFailedMs);
   std::uint64_t wait = kPollSlowMs;
   for (const auto& job : jobs) wait = std::min(wait, wait_of(job, cluster.quiet));
-  if (cluster.failed == 0) return wait;
-  return std::max(wait, doubled(kPollFastMs, cluster.failed - 1, kPollFailedMs));
+  return wait;
 }
 
 }  // namespace hpc

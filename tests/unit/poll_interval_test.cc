@@ -68,7 +68,7 @@ const IntervalCase kIntervalCases[] = {
     {"failed_four_times", {changing(0)}, {0, 4}, 16'000},
     {"failed_for_ever", {changing(0)}, {0, SIZE_MAX}, 16'000},
     {"new_job_of_a_silent_cluster", {never_asked(Urgency::kSteady)}, {0, 3}, 8'000},
-    {"failed_and_in_no_hurry", {steady(0)}, {9, 3}, 60'000},
+    {"failed_after_a_quiet_time", {steady(0)}, {9, 3}, 8'000},
 };
 
 class PollIntervalTest : public ::testing::TestWithParam<IntervalCase> {};
