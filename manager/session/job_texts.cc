@@ -37,6 +37,10 @@ std::string minute_of(std::int64_t unix_ms) { return format_rfc3339(unix_ms).sub
 
 std::string queued_text(unsigned position) { return "queued (" + ordinal(position) + ")"; }
 
+std::string minutes_text(std::uint64_t minutes) {
+  return std::to_string(minutes) + (minutes == 1 ? " minute" : " minutes");
+}
+
 std::string waiting_text(const ListedJob& job, std::int64_t now_ms) {
   std::string text = "pending";
   if (!job.state.empty() && job.state != "PENDING") text += " (" + job.state + ")";

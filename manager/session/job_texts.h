@@ -1,4 +1,6 @@
 #pragma once
+#include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -10,6 +12,9 @@ namespace hpc {
 
 /// "queued (3rd)".
 std::string queued_text(unsigned position);
+
+/// "1 minute", "5 minutes".
+std::string minutes_text(std::uint64_t minutes);
 
 /// "pending: Priority, starts about 14:05 UTC" (with the date, where that is not `now_ms`'s own);
 /// "pending (REQUEUED)" for other words of SLURM than PENDING.

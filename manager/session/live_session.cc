@@ -256,8 +256,7 @@ void LiveSession::extend(std::uint64_t minutes, std::function<void(Status)> done
       parts_.launcher.extend(row_, minutes, [this, number, minutes, done](const Status& extended) {
         extensions_.erase(number);
         if (extended) {
-          say("job " + row_.job_id + " has been given " + std::to_string(minutes) +
-              " more minutes");
+          say("job " + row_.job_id + " has been given " + minutes_text(minutes) + " more");
           // The next look at the job tells it exactly.
           if (row_.ends_at) set_end(*row_.ends_at + static_cast<std::int64_t>(minutes) * kMinuteMs);
         }
@@ -286,12 +285,12 @@ void LiveSession::watch_idleness() {
   if (!idle_watch_) {
     IdleWatch::Calls calls;
     calls.warn = [this](unsigned minutes) {
-      say("nobody has used it for a while: it ends in " + std::to_string(minutes) +
-          " minutes unless somebody does");
+      say("nobody has used it for a while: it ends in " + minutes_text(minutes) +
+          " unless somebody does");
     };
     calls.idle = [this] {
       end("nobody has used it for " +
-          std::to_string(parts_.idle_end_ms / static_cast<std::uint64_t>(kMinuteMs)) + " minutes");
+          minutes_text(parts_.idle_end_ms / static_cast<std::uint64_t>(kMinuteMs)));
     };
     idle_watch_ =
         std::make_unique<IdleWatch>(parts_.scheduler, pool_, static_cast<const TunnelView&>(*this),

@@ -15,6 +15,11 @@ TEST(JobTexts, PlacesInTheQueue) {
   EXPECT_EQ(queued_text(3), "queued (3rd)");
 }
 
+TEST(JobTexts, Minutes) {
+  EXPECT_EQ(minutes_text(1), "1 minute");
+  EXPECT_EQ(minutes_text(2), "2 minutes");
+}
+
 TEST(JobTexts, WhatAJobWaitsFor) {
   ListedJob job;
   job.state = "PENDING";

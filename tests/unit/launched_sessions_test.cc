@@ -312,7 +312,7 @@ TEST_F(LaunchedSessionsTest, MoreTime) {
   };
   ASSERT_TRUE(extend(30));
   EXPECT_EQ(row(id).ends_at, before + 30 * 60'000);
-  EXPECT_TRUE(said("job 4711 has been given 30 more minutes"));
+  EXPECT_TRUE(said("job 4711 has been given 30 minutes more"));
   launcher.extends[""] = fail(Errc::kForbidden, "scontrol", "Access/permission denied");
   const auto refused = extend(30);
   EXPECT_EQ(code(refused), Errc::kForbidden);
