@@ -15,8 +15,10 @@ IDLE_MINUTES = 1
 # Asked once a minute: the first answer, the one that shows the idleness, and what lies between.
 ENDS_SECONDS = 240
 USED_EVERY_SECONDS = 10
+# Both run on one node, whose ports they share.
+PORTS = {"alice": 5500, "bob": 5501}
 PLAIN = """#!/bin/sh
-exec /usr/bin/python3 -m http.server --bind 127.0.0.1 5500
+exec /usr/bin/python3 -m http.server --bind 127.0.0.1 {port}
 """
 
 
@@ -28,13 +30,13 @@ class IdleEndTest(ShowsServeLog, unittest.TestCase):
         cls.serve = cls.site.serve
 
     def use(self, session, until):
-        path = self.site.path_of(session, "/port/5500/")
+        path = self.site.path_of(session, f"/port/{PORTS[session['user']]}/")
         while not until.wait(USED_EVERY_SECONDS):
             self.serve.get(path, session["user"])
 
     def test_what_nobody_uses_ends_and_what_is_used_stays(self):
-        for user in ("alice", "bob"):
-            self.site.write_home(user, ".hpc-proxy/plain.sh", PLAIN, 0o755)
+        for user, port in PORTS.items():
+            self.site.write_home(user, ".hpc-proxy/plain.sh", PLAIN.format(port=port), 0o755)
         events = self.site.follow("alice")
         idle, used = (self.site.wait(self.site.launch(user, "plain", time="30"), "running")
                       for user in ("alice", "bob"))
