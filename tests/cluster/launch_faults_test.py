@@ -14,7 +14,7 @@ from launch_site import LaunchSite  # noqa: E402
 from serve_site import ShowsServeLog  # noqa: E402
 from waiting import wait_until  # noqa: E402
 
-AWAY_SECONDS = 20
+AWAY_SECONDS = 60
 # sbatch is ended on the login node after 45 s (kSbatchSecondsMax).
 SBATCH_SECONDS = 45
 LIVE = ("queued", "submitting", "pending", "starting", "running", "reconnecting")
