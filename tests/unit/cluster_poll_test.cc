@@ -21,7 +21,7 @@ struct ClusterPollTest : PollerFixture {
 TEST_F(ClusterPollTest, TheQuieterTheSlowerAndFastAfterAChange) {
   watch(first, "alice", "1");
   EXPECT_EQ(tick(), kPollSoonMs);
-  for (const unsigned seconds : {2, 4, 8, 16, 32, 60, 60}) EXPECT_EQ(tick(), seconds * 1'000U);
+  for (const unsigned seconds : {2U, 4U, 8U, 16U, 32U, 60U, 60U}) EXPECT_EQ(tick(), seconds * 1'000U);
   squeue.jobs["1"].nodes = "c2";
   EXPECT_EQ(tick(), 60'000U);
   EXPECT_EQ(tick(), 2'000U);
@@ -106,7 +106,7 @@ TEST_F(ClusterPollTest, ASilentControllerIsAskedEverLessOften) {
   watch(first, "alice", "1", Urgency::kChanging);
   squeue.error = "nobody there";
   tick();
-  for (const unsigned seconds : {2, 4, 8, 16, 16}) EXPECT_EQ(tick(), seconds * 1'000U);
+  for (const unsigned seconds : {2U, 4U, 8U, 16U, 16U}) EXPECT_EQ(tick(), seconds * 1'000U);
   squeue.error.clear();
   tick();
   EXPECT_EQ(tick(), kPollFastMs);
