@@ -21,7 +21,8 @@ struct ClusterPollTest : PollerFixture {
 TEST_F(ClusterPollTest, TheQuieterTheSlowerAndFastAfterAChange) {
   watch(first, "alice", "1");
   EXPECT_EQ(tick(), kPollSoonMs);
-  for (const unsigned seconds : {2U, 4U, 8U, 16U, 32U, 60U, 60U}) EXPECT_EQ(tick(), seconds * 1'000U);
+  for (const unsigned seconds : {2U, 4U, 8U, 16U, 32U, 60U, 60U})
+    EXPECT_EQ(tick(), seconds * 1'000U);
   squeue.jobs["1"].nodes = "c2";
   EXPECT_EQ(tick(), 60'000U);
   EXPECT_EQ(tick(), 2'000U);
