@@ -73,7 +73,11 @@ void add_start(CLI::App& sessions, RawVerb& raw) {
       add_verb(sessions, raw, "start", "begin a session for a user", OperatorVerb::kSessionsStart);
   start->add_option("--user", options.user, "whose it is")->required()->type_name("NAME");
   start->add_option("--cluster", options.cluster, "where it runs")->required()->type_name("NAME");
-  start->add_option("--ide", options.ide, "which program it is for")->required()->type_name("NAME");
+  start
+      ->add_option("--ide", options.ide,
+                   "the job template: vscode, jupyter, rstudio, plain or one of the site's")
+      ->required()
+      ->type_name("NAME");
   start->add_option("--job", options.job, "attach to this job, which runs already")
       ->type_name("ID");
   start->add_flag("--attach", options.attach,
@@ -86,7 +90,9 @@ void add_start(CLI::App& sessions, RawVerb& raw) {
   start->add_option("--time", options.time, "for the job, as sbatch --time")->type_name("TIME");
   start->add_option("--partition", options.partition, "for the job")->type_name("NAME");
   start->add_option("--account", options.account, "that the job is charged to")->type_name("NAME");
-  start->add_flag("!--no-wait", options.wait, "do not wait until it runs: show what was begun");
+  start->add_flag_callback(
+      "--no-wait", [&options] { options.wait = false; },
+      "do not wait until it runs: show what was begun");
 }
 
 void add_sessions(CLI::App& app, RawVerb& raw) {

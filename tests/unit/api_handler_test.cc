@@ -13,6 +13,13 @@ struct ApiHandlerTest : ApiFixture {
   std::string of(const std::string& id, const std::string& rest = "") const {
     return "/api/v1/sessions/" + id + rest;
   }
+  Caller alice_by_token() {
+    Caller out = alice;
+    const auto made = [&](const auto& token) { out.token_id = token->id; };
+    EXPECT_TRUE(tokens.create("alice", TokenKind::kApi, "", std::nullopt, made).has_value());
+    store.commit();
+    return out;
+  }
 };
 
 constexpr const char* kNew = R"({"cluster":"main","ide":"jupyter"})";
@@ -265,21 +272,14 @@ TEST_F(ApiHandlerTest, TheLogIsTextAndNothingElse) {
 
 TEST_F(ApiHandlerTest, ALogIsFollowedWhileTheTokenIsGood) {
   sessions.logs[alices] = "one\n";
-  std::string id;
-  ASSERT_TRUE(tokens
-                  .create("alice", TokenKind::kApi, "", std::nullopt,
-                          [&](const auto& token) { id = token->id; })
-                  .has_value());
-  store.commit();
-  auto bearer = alice;
-  bearer.token_id = id;
+  const auto bearer = alice_by_token();
   ask("GET " + of(alices, "/log?follow=1"), bearer);
   EXPECT_EQ(sink.written, "one\n");
   sessions.logs[alices] += "two\n";
   scheduler.advance(kLogFollowMs);
   sessions.run();
   EXPECT_EQ(sink.written, "one\ntwo\n");
-  ASSERT_TRUE(tokens.revoke("alice", id, nullptr).has_value());
+  ASSERT_TRUE(tokens.revoke("alice", bearer.token_id, nullptr).has_value());
   EXPECT_FALSE(sink.ended);
   scheduler.advance(kLogFollowMs);
   EXPECT_TRUE(sink.ended);
@@ -357,18 +357,11 @@ TEST_F(ApiHandlerTest, StreamsTheEventsOfASessionOrOfTheCaller) {
 }
 
 TEST_F(ApiHandlerTest, AStreamEndsWithTheTokenThatOpenedIt) {
-  std::string id;
-  ASSERT_TRUE(tokens
-                  .create("alice", TokenKind::kApi, "", std::nullopt,
-                          [&](const auto& token) { id = token->id; })
-                  .has_value());
-  store.commit();
-  auto bearer = alice;
-  bearer.token_id = id;
+  const auto bearer = alice_by_token();
   ask("GET /api/v1/events", bearer, "", {});
   scheduler.advance(30'000);
   EXPECT_FALSE(sink.ended);
-  ASSERT_TRUE(tokens.revoke("alice", id, nullptr).has_value());
+  ASSERT_TRUE(tokens.revoke("alice", bearer.token_id, nullptr).has_value());
   scheduler.advance(15'000);
   EXPECT_TRUE(sink.ended);
 }
