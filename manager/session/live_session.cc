@@ -177,8 +177,11 @@ void LiveSession::on_job_waits(const ListedJob& job) {
   }
   pending_since_ = parts_.scheduler.now_ms();
   set_end(std::nullopt);
-  // Suspended, it keeps its node; else nobody knows where it will be.
-  if (job.nodes.empty()) row_.node.clear();
+  // Suspended, it keeps its node and its hpc-proxy; else it comes back with another one, somewhere.
+  if (job.state != "SUSPENDED" && job.state != "STOPPED") {
+    row_.node.clear();
+    if (tunnel_) tunnel_->proxy_is_gone(text);
+  }
   if (row_.state == SessionState::kReconnecting) return set_reason(text);
   step(SessionEvent::kJobRequeued, text);
 }

@@ -116,12 +116,19 @@ void Tunnel::on_found(FoundProxy found) {
 }
 
 void Tunnel::on_channel_failed(const Error& error) {
+  lose_proxy({error.code, "proxy", " does not answer any more: " + error.detail});
+}
+
+void Tunnel::proxy_is_gone(const std::string& why) {
+  lose_proxy({Errc::kUnavailable, "proxy", " is gone: " + why});
+}
+
+// `why` goes on behind the name of what was lost.
+void Tunnel::lose_proxy(const Error& why) {
   if (!step(TunnelEvent::kProxyLost)) return;
   if (scheduler_.now_ms() - ready_since_ms_ >= kStableMs) search_back_off_.reset();
-  const Error why{error.code, "proxy",
-                  describe_record(*record_) + " does not answer any more: " + error.detail};
   alarm_->start(search_back_off_.next_ms());
-  go_down(why);
+  go_down({why.code, why.where, describe_record(*record_) + why.detail});
 }
 
 void Tunnel::search_soon() {

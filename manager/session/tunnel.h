@@ -78,6 +78,9 @@ class Tunnel final : public Connector, public TunnelView, private ClusterLogin::
   /// From now on only this job is looked for. One that is reached already stays until it is lost.
   void pin(std::string job) { options_.job = std::move(job); }
 
+  /// The hpc-proxy that was found is gone, as SLURM knows, even if its channels have not noticed:
+  /// a node that was switched off says nothing. It is searched for anew.
+  void proxy_is_gone(const std::string& why);
   /// There is reason to think that the next search finds it: at once, without the long waits.
   void search_soon();
 
@@ -98,6 +101,7 @@ class Tunnel final : public Connector, public TunnelView, private ClusterLogin::
   void on_search_done(Result<FoundProxy> found);
   void on_found(FoundProxy found);
   void on_channel_failed(const Error& error);
+  void lose_proxy(const Error& why);
   void on_alarm();
   void lose_login(const Error& why, bool for_good);
   void go_down(const Error& error);
