@@ -36,7 +36,10 @@ Status check_content(SqliteDb& db) {
 
 Status make_ours(SqliteDb& db) {
   // In this order: nothing may be written before we know whose file it is and that it is sound.
-  auto done = db.run("PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON");
+  // What SQLite notes while it works stays in memory: a file of it in /var/tmp would be one more
+  // place with our data, and one more disk that can be full.
+  auto done = db.run(
+      "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY");
   if (done) done = take_lock(db);
   if (done) done = check_owner(db, migrations());
   if (done) done = check_content(db);
