@@ -203,11 +203,16 @@ class SlurmIdesTest(ShowsServeLog, apps.BrowserTestCase):
         page, before = self.signed_in(self.serve.url + "/")
         self.wait_until_it_accepts(outside)
         began = time.monotonic()
-        page.goto(self.serve.url + f"/user/{USER}/main/vscode/")
+        address = f"/user/{USER}/main/vscode/"
+        wait_until(lambda: self.serve.get(address, USER)[0] in (200, 302), "its page", every=0.01)
+        served = time.monotonic() - began
+        page.goto(self.serve.url + address)
+        shown = time.monotonic() - began
         page.wait_for_selector(".explorer-folders-view >> text=index.html")
         took = time.monotonic() - began
-        print(f"code-server's socket accepts to its workbench in the browser: {took:.2f} s",
-              flush=True)
+        print(f"from code-server's socket accepting: its page is served after {served:.2f} s, "
+              f"loaded in the browser after {shown:.2f} s, with its files in view after "
+              f"{took:.2f} s", flush=True)
         ide_pages.check_workbench(self, page, self.home / "made-by-session", before)
         self.refused_to_bob(inside)
         self.assertEqual(self.listeners(), ["hpc-proxy"])
