@@ -6,6 +6,7 @@ import os
 import pathlib
 import re
 import signal
+import statistics
 import subprocess
 import sys
 import threading
@@ -20,6 +21,7 @@ from slurm_site import ROOT, skip  # noqa: E402
 from waiting import wait_until  # noqa: E402
 
 FAILURE = 1
+LAUNCHES = 3
 USABLE_SECONDS = 3  # from SLURM's start of the job to its page
 # Each job has a port of its own, as several may run on one node.
 FIRST_PORT = 20000
@@ -102,23 +104,41 @@ class LaunchTest(ShowsServeLog, unittest.TestCase):
         self.assertIn(messages[-1], ("reload", "refreshcss"))
 
     # ---------------------------------------------------------------------- by API
-    def test_by_api_to_the_page_and_back_to_nothing(self):
-        events = self.site.follow("alice")
+    def launch_to_the_page(self, events):
+        """(session, seconds from SLURM's start of its job to its page)."""
+        self.site.write_home("alice", "site/index.html", "page of alice\n")
         began = time.time()
         session = self.site.launch("alice", cpus=1, memory="100M", time="10")
         self.assertEqual((session["state"], session["job_id"]), ("queued", None))
-        events.wait(lambda one: one.state and one.data["job_id"], "a job")
+
+        def of_this(one):
+            return one.state and one.data["id"] == session["id"]
+        events.wait(lambda one: of_this(one) and one.data["job_id"], "a job")
         job = self.site.now(session)["job_id"]
         session["job_id"] = job
         page = wait_until(lambda: self.page(session), "its page", 40, every=0.02)
         usable = time.time()
         self.assertIn(b"page of alice", page)
-        running = events.wait(lambda one: one.state == "running", "it runs")
+        running = events.wait(lambda one: of_this(one) and one.state == "running", "it runs")
         allocated = self.site.allocated_at(job)
         print(f"asked for to SLURM's start {allocated - began:.2f} s; from there to "
               f"running {running.at - allocated:.2f} s, to the page {usable - allocated:.2f} s",
               flush=True)
-        self.assertLess(usable - allocated, USABLE_SECONDS)
+        return session, usable - allocated
+
+    def test_the_page_comes_soon(self):
+        events = self.site.follow("alice")
+        took = []
+        for _ in range(LAUNCHES):
+            session, seconds = self.launch_to_the_page(events)
+            took.append(seconds)
+            self.assert_ends_and_leaves_nothing(events, session)
+        # One pause of the machine does not make it.
+        self.assertLess(statistics.median(took), USABLE_SECONDS, took)
+
+    def test_by_api_to_the_page_and_back_to_nothing(self):
+        events = self.site.follow("alice")
+        session, _ = self.launch_to_the_page(events)
         self.assert_live_reload(session)
         self.assert_events_for_people(events, session)
         self.assert_ends_and_leaves_nothing(events, session)
@@ -149,7 +169,8 @@ class LaunchTest(ShowsServeLog, unittest.TestCase):
         self.assertTrue((home / directory_of(session)).is_dir())
         self.assertEqual((home / directory_of(session)).stat().st_mode & 0o777, 0o700)
         self.assertEqual(self.site.end(session), 202)
-        events.wait(lambda one: one.state == "ended", "it has ended")
+        events.wait(lambda one: one.state == "ended" and one.data["id"] == session["id"],
+                    "it has ended")
         wait_until(lambda: not self.site.leftovers("alice"), "nothing is left", 30)
         self.assertEqual([job.id for job in self.site.jobs()], others)
         status, _, body = self.serve.get(self.site.path_of(session), "alice")
