@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "common/hello.h"
+#include "common/text_line.h"
 #include "manager/session/login_exec.h"
 #include "manager/session/session_key.h"
 #include "manager/slurm/job_fate.h"
@@ -181,8 +182,7 @@ void ClusterPoll::on_answer(std::uint64_t number, const Question& question,
   if (output) {
     listing = parse_job_listing(output->out, marker);
   } else {
-    const auto& detail = output.error().detail;
-    listing.trouble = detail.substr(0, detail.find('\n'));
+    listing.trouble = first_line(output.error().detail);
   }
   if (listing.answered) {
     failed_.erase(question.user);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "common/text_line.h"
+
 namespace hpc {
 
 namespace {
@@ -51,14 +53,6 @@ constexpr std::string_view kScript = R"sh(hpc_manager_report() {
 hpc_manager_report </dev/null
 exit 0
 )sh";
-
-// Takes the next line off `text`, without its line end.
-std::string_view next_line(std::string_view& text) {
-  const auto end = text.find('\n');
-  const auto line = text.substr(0, end);
-  text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
-  return line;
-}
 
 std::string_view next_word(std::string_view& line) {
   while (!line.empty() && line.front() == ' ') line.remove_prefix(1);

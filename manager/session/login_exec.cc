@@ -3,6 +3,7 @@
 #include <optional>
 #include <utility>
 
+#include "common/text_line.h"
 #include "manager/session/next_turn.h"
 
 namespace hpc {
@@ -10,8 +11,6 @@ namespace hpc {
 namespace {
 
 constexpr const char* kWhere = "login";
-
-std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
 
 /// One command, from the wait for its login to its answer.
 class LoginExec final : public Pending, private ClusterLogin::Watcher {

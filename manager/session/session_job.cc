@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "common/hello.h"
+#include "common/text_line.h"
 #include "manager/session/job_inquiry.h"
 #include "manager/session/login_exec.h"
 
@@ -178,7 +179,7 @@ void SessionJob::on_confirmed(const JobFateAnswer& answer, ListedJob job) {
 
 // ------------------------------------------------------------------------------------- helpers
 void SessionJob::trouble(const std::string& text) {
-  const std::string line = text.substr(0, text.find('\n'));
+  const std::string line = first_line(text);
   if (line == last_trouble_) return;
   last_trouble_ = line;
   owner_.on_job_trouble(line);

@@ -3,13 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/text_line.h"
+
 namespace hpc {
-
-namespace {
-
-std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
-
-}  // namespace
 
 std::string describe_target(const SshTarget& target) {
   return target.user ? target.host + " as " + *target.user : target.host;

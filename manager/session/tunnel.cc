@@ -2,14 +2,14 @@
 
 #include <utility>
 
+#include "common/text_line.h"
+
 namespace hpc {
 
 namespace {
 
 // A proxy that stayed this long was no flicker: the next search starts without the long waits.
 constexpr std::uint64_t kStableMs = 10'000;
-
-std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
 
 }  // namespace
 

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "common/text_line.h"
+#include "manager/slurm/slurm_answer.h"
+
 namespace hpc {
 
 namespace {
@@ -24,13 +27,6 @@ bool is_letter_or_digit(char c) {
 }
 
 bool is_account_byte(char c) { return is_letter_or_digit(c) || c == '.' || c == '_' || c == '-'; }
-
-std::string_view next_line(std::string_view& text) {
-  const auto end = text.find('\n');
-  const auto line = text.substr(0, end);
-  text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
-  return line;
-}
 
 /// "=demo" or, where there is a separator at the end of the line, "=demo|": "demo".
 std::string_view account_in(std::string_view line) {
@@ -66,13 +62,9 @@ std::string account_query_script(std::string_view user, std::string_view marker)
 }
 
 AccountAnswer parse_account_query(std::string_view output, std::string_view marker) {
-  const std::string begin = "\n" + std::string(marker) + " begin\nstatus 0\n";
-  const std::string end = std::string(marker) + " end\n";
-  const auto from = ("\n" + std::string(output)).find(begin);
-  if (from == std::string_view::npos) return {};
-  const auto body = output.substr(from + begin.size() - 1);
-  const auto to = body.find(end);
-  return to == std::string_view::npos ? AccountAnswer{} : judge(body.substr(0, to));
+  auto text = marked_text(output, marker);
+  if (!text || next_line(*text) != "status 0") return {};
+  return judge(*text);
 }
 
 }  // namespace hpc

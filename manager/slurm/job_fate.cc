@@ -4,6 +4,7 @@
 #include <array>
 #include <optional>
 
+#include "common/text_line.h"
 #include "manager/slurm/slurm_answer.h"
 
 namespace hpc {
@@ -103,22 +104,13 @@ std::string job_fate_script(std::string_view job, std::string_view marker) {
 }
 
 JobFateAnswer parse_job_fate(std::string_view output, std::string_view marker) {
-  const std::string begin = "\n" + std::string(marker) + " begin\n";
-  const std::string end = "\n" + std::string(marker) + " end\n";
-  const auto first = output.find(begin);
-  if (first == std::string_view::npos) return {};
-  // The line end of the begin line may be the one in front of the end line.
-  output.remove_prefix(first + begin.size() - 1);
-  const auto last = output.find(end);
-  if (last == std::string_view::npos) return {};
-  output = output.substr(0, last);
+  const auto text = marked_text(output, marker);
+  if (!text) return {};
   Said squeue;
   Said scontrol;
   Said sacct;
-  while (!output.empty()) {
-    output.remove_prefix(1);
-    const auto line = output.substr(0, output.find('\n'));
-    output.remove_prefix(line.size());
+  for (auto rest = *text; !rest.empty();) {
+    const auto line = next_line(rest);
     if (line.starts_with("q=")) take(squeue, line.substr(2));
     if (line.starts_with("s=")) take(scontrol, line.substr(2));
     if (line.starts_with("a=")) take(sacct, line.substr(2));

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/rfc3339.h"
+#include "common/text_line.h"
 #include "manager/slurm/job_fate.h"
 #include "manager/slurm/slurm_answer.h"
 
@@ -84,7 +85,7 @@ void add_row(JobListing& listing, std::string_view row) {
 std::string trouble_of(std::string_view said, std::string_view status) {
   if (status == "127") return "there is no squeue";
   while (!said.empty()) {
-    auto words = slurm_words(next_text_line(said));
+    auto words = slurm_words(next_line(said));
     if (!words.empty()) return words;
   }
   return "squeue ended with status " + printable_line(status, 8);

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <optional>
 
+#include "common/text_line.h"
 #include "manager/slurm/job_fate.h"
 #include "manager/slurm/slurm_answer.h"
 
@@ -59,7 +60,7 @@ bool is_digits(std::string_view text) {
 std::optional<std::string> job_id_of(std::string_view said) {
   std::string_view last;
   while (!said.empty()) {
-    auto line = next_text_line(said);
+    auto line = next_line(said);
     while (line.ends_with('\r') || line.ends_with(' ')) line.remove_suffix(1);
     if (!line.empty()) last = line;
   }

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "common/text_line.h"
+
 namespace hpc {
 
 namespace {
@@ -85,11 +87,12 @@ std::optional<MarkedPart> next_marked_part(std::string_view& rest, std::string_v
   return part;
 }
 
-std::string_view next_text_line(std::string_view& text) {
-  const auto end = text.find('\n');
-  const auto line = text.substr(0, end);
-  text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
-  return line;
+std::optional<std::string_view> marked_text(std::string_view output, std::string_view marker) {
+  const auto before = next_marked_part(output, marker);
+  if (!before || before->mark != "begin") return std::nullopt;
+  const auto part = next_marked_part(output, marker);
+  if (!part || part->mark != "end") return std::nullopt;
+  return part->text;
 }
 
 std::string printable_line(std::string_view text, std::size_t most) {
@@ -106,7 +109,7 @@ std::string printable_line(std::string_view text, std::size_t most) {
 std::string slurm_words(std::string_view said) {
   std::string words;
   while (!said.empty() && words.size() < kSlurmWordsBytesMax) {
-    const auto line = printable_line(next_text_line(said), kSlurmWordsBytesMax * 2);
+    const auto line = printable_line(next_line(said), kSlurmWordsBytesMax * 2);
     const auto part = without_prefixes(line);
     if (part.empty()) continue;
     if (!words.empty()) words += "; ";

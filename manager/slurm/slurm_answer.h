@@ -27,8 +27,9 @@ struct MarkedPart {
 /// is cut. Views into what `rest` views.
 std::optional<MarkedPart> next_marked_part(std::string_view& rest, std::string_view marker);
 
-/// Takes the next line off `text`, without its line end.
-std::string_view next_text_line(std::string_view& text);
+/// What stands between the marks "begin" and "end", where there is no other; nothing: the answer is
+/// cut. A view into `output`.
+std::optional<std::string_view> marked_text(std::string_view output, std::string_view marker);
 
 /// `text` in one line of at most `most` bytes, each of them printable ASCII: what else there is
 /// becomes '?'. Blanks at both ends go.

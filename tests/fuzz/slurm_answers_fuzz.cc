@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string>
 
+#include "common/text_line.h"
 #include "manager/session/launch_spec.h"
 #include "manager/slurm/job_actions.h"
 #include "manager/slurm/job_fate.h"
@@ -70,7 +71,7 @@ void check_answers(std::string_view text, std::size_t cut) {
   if (log) require(log->bytes.size() <= kJobLogBytesMax, "a part of a log within its limit");
 }
 
-std::string next(std::string_view& text) { return std::string(next_text_line(text)); }
+std::string next(std::string_view& text) { return std::string(next_line(text)); }
 
 /// Each line is a value of a user's.
 void check_values(std::string_view text) {

@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <optional>
+#include <string>
+#include <vector>
+
 namespace hpc {
 namespace {
 
@@ -86,6 +90,25 @@ TEST(SlurmAnswerTest, WordsOfTenMegabytesAreCutAtOnce) {
   EXPECT_TRUE(words.starts_with("no; no; ")) << words;
   EXPECT_LE(words.size(), kSlurmWordsBytesMax);
   EXPECT_GT(words.size(), kSlurmWordsBytesMax - 4);
+}
+
+TEST(SlurmAnswerTest, WhatStandsBetweenBeginAndEnd) {
+  struct Row {
+    std::string output;
+    std::optional<std::string> text;
+  };
+  const std::vector<Row> rows = {{"noise\n\nab begin\none\ntwo\nab end\n", "one\ntwo"},
+                                 {"ab begin\nab end\nmore", ""},
+                                 {"ab begin\none\nab end", std::nullopt},
+                                 {"ab begin\none\n", std::nullopt},
+                                 {"one\nab end\n", std::nullopt},
+                                 {"ab status 0\none\nab end\n", std::nullopt},
+                                 {"ab begin\nab status 0\nab end\n", std::nullopt},
+                                 {"", std::nullopt}};
+  for (const auto& row : rows) {
+    const auto text = marked_text(row.output, "ab");
+    EXPECT_EQ(text ? std::optional<std::string>(*text) : std::nullopt, row.text) << row.output;
+  }
 }
 
 TEST(SlurmAnswerTest, SlurmIsAway) {
