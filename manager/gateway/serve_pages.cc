@@ -47,7 +47,7 @@ std::string start_link() { return "<p>" + link("/", "Start page") + "</p>\n"; }
 /// "until 2026-03-01 12:00:00 UTC (52 minutes left)".
 std::string end_of(const SessionInfo& info, std::optional<std::int64_t> now) {
   if (!info.row.ends_at) return "";
-  const auto left = now ? time_left_words(*info.row.ends_at - *now) : std::string();
+  const auto left = now ? time_words(*info.row.ends_at - *now) : std::string();
   return "until " + time_of(*info.row.ends_at) + (left.empty() ? "" : " (" + left + " left)");
 }
 

@@ -6,7 +6,7 @@
 
 namespace hpc {
 
-// Contract 2.3 and the issue of a site with a rule of its own: `--poll-min`.
+// How long from one question to the next; a site may have a longer least (`--poll-min`).
 constexpr std::uint64_t kPollSoonMs = 1'000;   // after a submit
 constexpr std::uint64_t kPollFastMs = 2'000;   // while something changes
 constexpr std::uint64_t kPollSlowMs = 60'000;  // when nothing does

@@ -5,7 +5,6 @@
 #include <vector>
 
 #include "common/rfc3339.h"
-#include "manager/session/session_words.h"
 
 namespace hpc {
 
@@ -34,12 +33,6 @@ std::string date_of(std::int64_t unix_ms) { return format_rfc3339(unix_ms).subst
 std::string minute_of(std::int64_t unix_ms) { return format_rfc3339(unix_ms).substr(11, 5); }
 
 }  // namespace
-
-std::string queued_text(unsigned position) { return "queued (" + ordinal(position) + ")"; }
-
-std::string minutes_text(std::uint64_t minutes) {
-  return std::to_string(minutes) + (minutes == 1 ? " minute" : " minutes");
-}
 
 std::string waiting_text(const ListedJob& job, std::int64_t now_ms) {
   std::string text = "pending";

@@ -10,12 +10,6 @@ namespace hpc {
 
 // What people read about the way of a job. Pure.
 
-/// "queued (3rd)".
-std::string queued_text(unsigned position);
-
-/// "1 minute", "5 minutes".
-std::string minutes_text(std::uint64_t minutes);
-
 /// "pending: Priority, starts about 14:05 UTC" (with the date, where that is not `now_ms`'s own);
 /// "pending (REQUEUED)" for other words of SLURM than PENDING.
 std::string waiting_text(const ListedJob& job, std::int64_t now_ms);

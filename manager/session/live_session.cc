@@ -3,11 +3,13 @@
 #include <utility>
 
 #include "common/rfc3339.h"
+#include "common/text_line.h"
 #include "manager/session/channel_pool.h"
 #include "manager/session/job_inquiry.h"
 #include "manager/session/job_texts.h"
 #include "manager/session/launch_spec.h"
 #include "manager/session/next_turn.h"
+#include "manager/session/session_words.h"
 
 namespace hpc {
 
@@ -20,8 +22,6 @@ bool spec_launches(const SessionRow& row) {
   const auto spec = parse_launch_spec(row.spec);
   return spec && !spec->attach;
 }
-
-std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
 
 }  // namespace
 
@@ -104,7 +104,7 @@ void LiveSession::attach() {
 
 // ------------------------------------------------------------------------------------- the launch
 void LiveSession::set_queue_position(unsigned position) {
-  if (row_.state == SessionState::kQueued) set_reason(queued_text(position));
+  if (row_.state == SessionState::kQueued) set_reason(queued_words(position));
 }
 
 void LiveSession::take_turn() {
@@ -255,13 +255,14 @@ void LiveSession::extend(std::uint64_t minutes, std::function<void(Status)> done
     return refuse(Errc::kConflict, "it is being extended already; wait for the answer");
   }
   const auto number = next_extension_++;
+  const auto more_ms = static_cast<std::int64_t>(minutes) * kMinuteMs;
   extensions_[number] =
-      parts_.launcher.extend(row_, minutes, [this, number, minutes, done](const Status& extended) {
+      parts_.launcher.extend(row_, minutes, [this, number, more_ms, done](const Status& extended) {
         extensions_.erase(number);
         if (extended) {
-          say("job " + row_.job_id + " has been given " + minutes_text(minutes) + " more");
+          say("job " + row_.job_id + " has been given " + time_words(more_ms) + " more");
           // The next look at the job tells it exactly.
-          if (row_.ends_at) set_end(*row_.ends_at + static_cast<std::int64_t>(minutes) * kMinuteMs);
+          if (row_.ends_at) set_end(*row_.ends_at + more_ms);
         }
         if (!extended && extended.error().code == Errc::kForbidden) {
           return done(fail(Errc::kForbidden, "session",
@@ -288,12 +289,11 @@ void LiveSession::watch_idleness() {
   if (!idle_watch_) {
     IdleWatch::Calls calls;
     calls.warn = [this](unsigned minutes) {
-      say("nobody has used it for a while: it ends in " + minutes_text(minutes) +
+      say("nobody has used it for a while: it ends in " + time_words(minutes * kMinuteMs) +
           " unless somebody does");
     };
     calls.idle = [this] {
-      end("nobody has used it for " +
-          minutes_text(parts_.idle_end_ms / static_cast<std::uint64_t>(kMinuteMs)));
+      end("nobody has used it for " + time_words(static_cast<std::int64_t>(parts_.idle_end_ms)));
     };
     idle_watch_ =
         std::make_unique<IdleWatch>(parts_.scheduler, pool_, static_cast<const TunnelView&>(*this),

@@ -4,9 +4,9 @@
 #include <utility>
 
 #include "common/hello.h"
-#include "manager/session/job_texts.h"
 #include "manager/session/launch_spec.h"
 #include "manager/session/next_turn.h"
+#include "manager/session/session_words.h"
 
 namespace hpc {
 
@@ -216,7 +216,7 @@ void LiveSessions::create(const NewSession& wanted, Done done) {
   std::optional<std::int64_t> place;
   if (is_launch(wanted)) {
     queue_.add(row->key.user, id);
-    row->reason = queued_text(queue_.position(id).value_or(1));
+    row->reason = queued_words(queue_.position(id).value_or(1));
     place = next_queue_place_++;
     changes.emplace_back(PutQueued{{id, *place, "", std::nullopt}});
   }

@@ -27,6 +27,10 @@ std::string ordinal(std::uint64_t number) {
   return std::to_string(number) + std::string(kEnds[ones < kEnds.size() ? ones : 0]);
 }
 
+std::string queued_words(std::uint64_t position) {
+  return session_words(state_name(SessionState::kQueued), position, "", "");
+}
+
 std::string session_words(std::string_view state, std::optional<std::uint64_t> queue_position,
                           std::string_view node, std::string_view reason) {
   if (!state.empty() && reason.starts_with(state)) return std::string(reason);
@@ -38,7 +42,7 @@ std::string session_words(std::string_view state, std::optional<std::uint64_t> q
   return words;
 }
 
-std::string time_left_words(std::int64_t ms) {
+std::string time_words(std::int64_t ms) {
   constexpr std::int64_t kMinuteMs = 60'000;
   constexpr std::int64_t kMinutesInHoursFrom = 120;  // "90 minutes" is read more easily than hours
   constexpr std::int64_t kHoursInDaysFrom = 48;

@@ -10,16 +10,6 @@ namespace {
 constexpr std::int64_t kNow = 1'795'251'600'000;  // 2026-11-21T09:00:00Z
 constexpr std::int64_t kHour = 3'600'000;
 
-TEST(JobTexts, PlacesInTheQueue) {
-  EXPECT_EQ(queued_text(1), "queued (1st)");
-  EXPECT_EQ(queued_text(3), "queued (3rd)");
-}
-
-TEST(JobTexts, Minutes) {
-  EXPECT_EQ(minutes_text(1), "1 minute");
-  EXPECT_EQ(minutes_text(2), "2 minutes");
-}
-
 TEST(JobTexts, WhatAJobWaitsFor) {
   ListedJob job;
   job.state = "PENDING";

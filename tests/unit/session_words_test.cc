@@ -13,6 +13,11 @@ TEST(SessionWordsTest, Ordinals) {
   for (const auto& [number, text] : numbers) EXPECT_EQ(ordinal(number), text);
 }
 
+TEST(SessionWordsTest, APlaceInTheQueue) {
+  EXPECT_EQ(queued_words(1), "queued (1st)");
+  EXPECT_EQ(queued_words(3), "queued (3rd)");
+}
+
 struct WordsCase {
   const char* name;
   const char* state;
@@ -69,7 +74,7 @@ TEST(SessionWordsTest, TimeLeft) {
                                                         {120 * kMinute, "2 hours"},
                                                         {48 * 60 * kMinute - 1, "47 hours"},
                                                         {48 * 60 * kMinute, "2 days"}};
-  for (const auto& [ms, text] : times) EXPECT_EQ(time_left_words(ms), text) << ms;
+  for (const auto& [ms, text] : times) EXPECT_EQ(time_words(ms), text) << ms;
 }
 
 }  // namespace
