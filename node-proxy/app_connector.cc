@@ -13,7 +13,8 @@ namespace hpc {
 
 namespace {
 
-constexpr const char* kAddresses[] = {"127.0.0.1", "::1"};
+constexpr const char* kV4 = "127.0.0.1";
+constexpr const char* kV6 = "::1";
 // An app whose queue of connections is full (Python's http.server holds five) makes the kernel drop
 // what it has just told us is connected; nobody's end is there then. It is worth connecting anew,
 // after 20 ms, 40 ms, ... 640 ms.
@@ -34,7 +35,7 @@ Error unknown_error() {
 
 }  // namespace
 
-/// The two addresses one after the other. Its owner may destroy it at any time; `done_` may too.
+/// The addresses one after the other. Its owner may destroy it at any time; `done_` may too.
 class AppConnector::Attempt final : public Pending {
  public:
   Attempt(AppConnector& connector, std::string key, std::uint16_t port, ConnectDone done)
@@ -42,24 +43,23 @@ class AppConnector::Attempt final : public Pending {
         key_(std::move(key)),
         port_(port),
         done_(std::move(done)),
-        pause_(connector.loop_, [this] { start(); }) {
-    const auto found = connector_.prefers_v6_.find(key_);
-    current_ = found != connector_.prefers_v6_.end() && found->second ? 1 : 0;
-    first_ = current_;
-  }
+        addresses_(connector.addresses_for(key_)),
+        pause_(connector.loop_, [this] { start(); }) {}
 
   void start() {
-    pending_ =
-        connect_tcp(connector_.loop_, kAddresses[current_], port_, connector_.rules_.timeout_ms,
-                    [this](auto result) { on_result(std::move(result)); });
+    pending_ = connector_.dial_(address(), port_, connector_.rules_.timeout_ms,
+                                [this](auto result) { on_result(std::move(result)); });
   }
 
  private:
+  const std::string& address() const { return addresses_[current_]; }
+  bool is_private() const { return current_ < connector_.rules_.private_addresses.size(); }
+
   void on_result(Result<std::unique_ptr<TcpStream>> result) noexcept {
     if (result) {
       const auto refusal = look_at(**result);
       if (!refusal) {
-        connector_.prefers_v6_[key_] = current_ == 1;
+        if (!is_private()) connector_.prefers_v6_[key_] = address() == kV6;
         return finish(std::move(*result));
       }
       if (refusal->code == Errc::kRefused && ++looks_ < kLooksMax) {
@@ -73,8 +73,8 @@ class AppConnector::Attempt final : public Pending {
   /// Nothing was sent yet, and nothing is when this says why not.
   std::optional<Error> look_at(const TcpStream& stream) const {
     if (connector_.rules_.foreign_ports.contains(port_)) return std::nullopt;
-    const auto verdict = connector_.owner_.owner_of({kAddresses[current_], port_}, stream.local(),
-                                                    connector_.rules_.uid);
+    const auto verdict =
+        connector_.owner_.owner_of({address(), port_}, stream.local(), connector_.rules_.uid);
     if (!verdict) return unknown_error();
     if (*verdict == TargetVerdict::kOurs) return std::nullopt;
     if (*verdict == TargetVerdict::kForeign) return foreign_error();
@@ -85,13 +85,14 @@ class AppConnector::Attempt final : public Pending {
     if (error.code == Errc::kRefused || error.code == Errc::kForbidden) {
       connector_.prefers_v6_.erase(key_);
     }
-    if (current_ != first_) {
-      // What the remembered address says counts, unless the other is there but not ours.
-      const bool foreign = error.code == Errc::kForbidden;
-      return finish(tl::unexpected<Error>(foreign ? error : first_error_));
+    // Of the two common addresses what the first one says counts, unless there is a program that is
+    // not ours. Where nothing has a private port, the app may be one that could not be moved.
+    const bool foreign = error.code == Errc::kForbidden;
+    if (foreign || (!first_error_ && !(is_private() && error.code == Errc::kRefused))) {
+      first_error_ = error;
     }
-    first_error_ = error;
-    current_ = 1 - current_;
+    if (current_ + 1 == addresses_.size()) return finish(tl::unexpected<Error>(*first_error_));
+    ++current_;
     // In a later turn: the connect that is calling us is still pending_.
     auto finished = std::move(pending_);
     start();
@@ -107,13 +108,31 @@ class AppConnector::Attempt final : public Pending {
   std::string key_;
   std::uint16_t port_;
   ConnectDone done_;
+  std::vector<std::string> addresses_;
   std::size_t current_ = 0;
-  std::size_t first_ = 0;
-  Error first_error_{Errc::kRefused, "", ""};
+  std::optional<Error> first_error_;
   std::unique_ptr<Pending> pending_;
   int looks_ = 0;  // that found nobody's end
   Timer pause_;
 };
+
+AppConnector::AppConnector(Loop& loop, TargetOwner& owner, Rules rules, TcpDial dial)
+    : loop_(loop), owner_(owner), rules_(std::move(rules)), dial_(std::move(dial)) {
+  if (dial_) return;
+  dial_ = [&loop](const std::string& address, std::uint16_t port, std::uint64_t timeout_ms,
+                  TcpConnectDone done) {
+    return connect_tcp(loop, address, port, timeout_ms, std::move(done));
+  };
+}
+
+std::vector<std::string> AppConnector::addresses_for(const std::string& key) const {
+  std::vector<std::string> addresses = rules_.private_addresses;
+  const auto found = prefers_v6_.find(key);
+  const bool v6_first = found != prefers_v6_.end() && found->second;
+  addresses.emplace_back(v6_first ? kV6 : kV4);
+  addresses.emplace_back(v6_first ? kV4 : kV6);
+  return addresses;
+}
 
 std::unique_ptr<Pending> AppConnector::connect(const std::string& key, ConnectDone done) {
   const auto target = parse_app_target(key);

@@ -16,6 +16,7 @@ constexpr std::string_view kIntroduction =
 
 Usage:
   hpc-proxy [serve] [OPTION]...    listen, write ~/.hpc-proxy/port, forward /port/N/ to port N
+  hpc-proxy run -- COMMAND         run a command with ports of its own, and hpc-proxy beside it
   hpc-proxy status                 what the running one does
   hpc-proxy ports                  your listening ports, with programs and URLs
   hpc-proxy url PORT               the URL of an app
@@ -40,6 +41,7 @@ Exit codes: 0 ok, 1 failure, 2 wrong command line, 3 not running or not found,
 Examples:
   hpc-proxy --daemon && eval "$(hpc-proxy env)"     in a job script
   hpc-proxy --port 9000-9099                        where a firewall leaves these ports open
+  hpc-proxy run -- live-server --port=5500          a 5500 of your own on a node of many users
   hpc-proxy app unix:$HOME/.hpc-proxy/ide.sock      an IDE that only you can reach
   curl http://127.0.0.1:$(cat ~/.hpc-proxy/port)/port/5500/
 

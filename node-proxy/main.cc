@@ -4,6 +4,7 @@
 
 #include "common/exit_code.h"
 #include "node-proxy/options.h"
+#include "node-proxy/run/run_command.h"
 #include "node-proxy/serve.h"
 #include "node-proxy/verbs.h"
 #include "node-proxy/version.h"
@@ -27,6 +28,8 @@ int main(int argc, char** argv) {
       return 0;
     case hpc::Verb::kServe:
       return hpc::serve(*options, environment);
+    case hpc::Verb::kRun:
+      return hpc::run_command(*options, environment);
     default:
       return hpc::run_verb(*options, environment);
   }

@@ -7,6 +7,7 @@
 #include <charconv>
 #include <limits>
 #include <string>
+#include <utility>
 
 #include "common/job_record.h"
 #include "node-proxy/options.h"
@@ -147,6 +148,27 @@ Status set_allow_foreign_ports(Options& options, std::string_view value) {
   return {};
 }
 
+Status set_shared_ports(Options& options, std::string_view value) {
+  if (!value.empty() && !PortSet::parse(value)) {
+    return must("a list of ports and ranges, as in 8786-8787,29500");
+  }
+  options.shared_ports = value;
+  return {};
+}
+
+Status set_private(Options& options, std::string_view value) {
+  constexpr std::pair<std::string_view, PrivateMode> kModes[] = {
+      {"loopback", PrivateMode::kLoopback},
+      {"netns", PrivateMode::kNetns},
+      {"auto", PrivateMode::kAuto},
+      {"off", PrivateMode::kOff},
+  };
+  for (const auto& [name, mode] : kModes) {
+    if (value == name) return options.private_mode = mode, Status();
+  }
+  return must("loopback, netns, auto or off");
+}
+
 constexpr OptionRow kRows[] = {
     {"port", "HPC_PROXY_LISTEN", "N|A-B", "0", true, false,
      "listen on this port, on the first free one of a range, or on any free one (0)", set_port},
@@ -226,6 +248,11 @@ constexpr OptionRow kRows[] = {
      [](Options& o, std::string_view v) {
        return set_size(o.server.buffer_bytes_max, v, kMiB, 1024 * kMiB);
      }},
+    {"private", "", "MODE", "loopback", false, true,
+     "where the command of `run` has its ports: loopback, netns, auto or off", set_private},
+    {"shared-ports", "", "LIST", "", false, true,
+     "ports of that command that stay as they are, for programs that other nodes talk to",
+     set_shared_ports},
     {"timeout", "", "SECONDS", "30", false, true, "how long `wait` waits",
      [](Options& o, std::string_view v) {
        return set_number(o.timeout_ms, v, 0, kDaySeconds, kSecondMs);
@@ -238,10 +265,9 @@ constexpr OptionRow kRows[] = {
 
 std::span<const OptionRow> option_table() { return kRows; }
 
-std::size_t verbose_row() {
-  const auto* const found = std::find_if(std::begin(kRows), std::end(kRows), [](const auto& row) {
-    return std::string_view(row.name) == "verbose";
-  });
+std::size_t option_row(std::string_view name) {
+  const auto* const found = std::find_if(std::begin(kRows), std::end(kRows),
+                                         [name](const auto& row) { return row.name == name; });
   return static_cast<std::size_t>(found - std::begin(kRows));
 }
 

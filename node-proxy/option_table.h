@@ -23,7 +23,7 @@ struct OptionRow {
 };
 
 std::span<const OptionRow> option_table();
-/// The row of --verbose, which has a short form.
-std::size_t verbose_row();
+/// Where the row of that option is; it must be one.
+std::size_t option_row(std::string_view name);
 
 }  // namespace hpc

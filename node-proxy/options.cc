@@ -24,15 +24,16 @@ struct VerbName {
   std::size_t arguments_max;
 };
 constexpr VerbName kVerbs[] = {
-    {"serve", Verb::kServe, 0, 0}, {"status", Verb::kStatus, 0, 0}, {"ports", Verb::kPorts, 0, 0},
-    {"url", Verb::kUrl, 1, 1},     {"env", Verb::kEnv, 0, 0},       {"wait", Verb::kWait, 0, 1},
-    {"stop", Verb::kStop, 0, 0},   {"app", Verb::kApp, 1, 1},
+    {"serve", Verb::kServe, 0, 0}, {"run", Verb::kRun, 0, 0},   {"status", Verb::kStatus, 0, 0},
+    {"ports", Verb::kPorts, 0, 0}, {"url", Verb::kUrl, 1, 1},   {"env", Verb::kEnv, 0, 0},
+    {"wait", Verb::kWait, 0, 1},   {"stop", Verb::kStop, 0, 0}, {"app", Verb::kApp, 1, 1},
 };
 
 /// What the command line says, before anything is looked at: option and value by table row.
 struct RawLine {
   std::vector<std::optional<std::string>> values;
-  std::vector<std::string> words;  // what is no option: the verb and its arguments
+  std::vector<std::string> words;          // what is no option: the verb and its arguments
+  std::vector<std::string> behind_dashes;  // what follows the first `--`
   bool help = false;
   bool version = false;
 };
@@ -54,7 +55,9 @@ std::vector<option> long_options() {
   return list;
 }
 
-Result<RawLine> split_line(std::span<const std::string> arguments) {
+Result<RawLine> split_line(std::span<const std::string> all) {
+  const auto dashes = std::find(all.begin(), all.end(), "--");
+  const std::span<const std::string> arguments(all.begin(), dashes);
   std::vector<std::string> copies = {"hpc-proxy"};  // getopt moves the pointers about
   copies.insert(copies.end(), arguments.begin(), arguments.end());
   std::vector<char*> argv;
@@ -65,6 +68,7 @@ Result<RawLine> split_line(std::span<const std::string> arguments) {
 
   const auto list = long_options();
   RawLine line;
+  if (dashes != all.end()) line.behind_dashes.assign(dashes + 1, all.end());
   line.values.resize(option_table().size());
   optind = 0;  // glibc: start anew, whatever was parsed before in this process
   opterr = 0;
@@ -80,7 +84,7 @@ Result<RawLine> split_line(std::span<const std::string> arguments) {
     } else if (code == 'V' || code == kVersionCode) {
       line.version = true;
     } else if (code == 'v') {
-      line.values[verbose_row()] = "1";
+      line.values[option_row("verbose")] = "1";
     } else {
       line.values[static_cast<std::size_t>(code - kFirstRowCode)] = optarg ? optarg : "1";
     }
@@ -89,17 +93,36 @@ Result<RawLine> split_line(std::span<const std::string> arguments) {
   return line;
 }
 
+/// `run -- COMMAND`: only the dashes tell the command's options from ours.
+Status take_command(const RawLine& line, Options& options) {
+  if (!options.arguments.empty() || line.behind_dashes.empty()) {
+    return usage("run needs a command behind --, as in: hpc-proxy run -- live-server --port=5500");
+  }
+  if (line.values[option_row("daemon")]) {
+    return usage("run stays until its command has ended; leave out --daemon");
+  }
+  options.command = line.behind_dashes;
+  return {};
+}
+
 Status choose_verb(const RawLine& line, Options& options) {
   if (line.help || line.version) {
     options.verb = line.help ? Verb::kHelp : Verb::kVersion;
     if (!line.words.empty()) options.arguments = {line.words.front()};
     return {};
   }
+  if (line.words.empty() && !line.behind_dashes.empty()) {
+    return usage("a command goes behind run --, as in: hpc-proxy run -- " +
+                 line.behind_dashes.front());
+  }
   if (line.words.empty()) return {};
   for (const VerbName& known : kVerbs) {
     if (line.words.front() != known.name) continue;
     options.verb = known.verb;
     options.arguments.assign(line.words.begin() + 1, line.words.end());
+    if (options.verb == Verb::kRun) return take_command(line, options);
+    options.arguments.insert(options.arguments.end(), line.behind_dashes.begin(),
+                             line.behind_dashes.end());
     const std::size_t count = options.arguments.size();
     if (count < known.arguments_min) {
       return usage(std::string(known.name) + " needs a port, as in: hpc-proxy " +
@@ -116,7 +139,7 @@ Status choose_verb(const RawLine& line, Options& options) {
 }
 
 bool applies(const OptionRow& row, Verb verb) {
-  if (verb == Verb::kServe) return row.for_serve;
+  if (row.for_serve && (verb == Verb::kServe || verb == Verb::kRun)) return true;
   const auto* const known = std::find_if(std::begin(kVerbs), std::end(kVerbs),
                                          [verb](const VerbName& v) { return v.verb == verb; });
   return known != std::end(kVerbs) && verb_takes(known->name, row.name);

@@ -16,6 +16,7 @@ namespace hpc {
 
 enum class Verb : std::uint8_t {
   kServe,
+  kRun,
   kStatus,
   kPorts,
   kUrl,
@@ -25,6 +26,14 @@ enum class Verb : std::uint8_t {
   kApp,
   kHelp,
   kVersion
+};
+
+/// Where the command of `run` has its ports (contract 1.6).
+enum class PrivateMode : std::uint8_t {
+  kLoopback,  // on a loopback address of its own, by a preloaded library
+  kNetns,     // in a network namespace of its own
+  kAuto,      // kNetns where the kernel allows it, else kLoopback
+  kOff,       // where every other program has them
 };
 
 /// What the command line and the environment ask for. Milliseconds and bytes, checked for range.
@@ -51,6 +60,10 @@ struct Options {
   std::uint64_t idle_exit_ms = 0;  // 0: never
   std::uint64_t connect_timeout_ms = 0;
   HttpServerOptions server;
+
+  PrivateMode private_mode = PrivateMode::kLoopback;  // of `run`
+  std::string shared_ports;  // of `run`, never moved: a list as PortSet reads it; empty: none
+  std::vector<std::string> command;  // of `run`: what is behind `--`, never empty there
 
   bool json = false;
   bool keep_prefix = false;      // of `app`

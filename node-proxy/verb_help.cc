@@ -5,6 +5,34 @@ namespace hpc {
 namespace {
 
 constexpr VerbText kTexts[] = {
+    {"run", "run [OPTION]... -- COMMAND [ARGUMENT]...",
+     "Runs COMMAND with ports of its own, and hpc-proxy beside it: two users of one node can both\n"
+     "have their app on port 5500, and /port/5500/ of each leads to his own. Stays until COMMAND\n"
+     "has ended, ends with its exit code, and ends everything that it has started. HUP, INT, "
+     "QUIT,\n"
+     "TERM and USR2 are passed on to COMMAND; USR1 is the walltime warning. Takes every option of\n"
+     "serve but --daemon (hpc-proxy --help).\n"
+     "\n"
+     "  loopback  An address of this node's loopback (127.64.0.0 and up) that nobody else has, by\n"
+     "            a library that is loaded into every dynamically linked program: what listens on\n"
+     "            127.0.0.1, ::1 or on all addresses listens there, and what connects to "
+     "localhost\n"
+     "            is led there where something listens. Static programs (many written in Go) stay\n"
+     "            where they are, and a warning names them. Other nodes reach no port of COMMAND\n"
+     "            but those of --shared-ports.\n"
+     "  netns     A network namespace of its own, where the kernel lets users have one: also for\n"
+     "            static programs. Inside, srun, X11 and servers on the node's own localhost do\n"
+     "            not work. Other machines are reached by slirp4netns or pasta, if the node has\n"
+     "            one.\n"
+     "  auto      netns where it works, else loopback; it says which.\n"
+     "  off       The ports of everybody.\n",
+     "private shared-ports",
+     "  hpc-proxy run -- live-server --port=5500\n"
+     "  srun --pty hpc-proxy run -- bash -i\n"
+     "  hpc-proxy run --private netns -- ./my-go-server\n"
+     "  hpc-proxy run --shared-ports 8786-8787 -- python3 train.py\n",
+     "0 or what COMMAND ended with, 128 and the signal's number when one ended it,\n"
+     "126 COMMAND cannot be run, 127 it is not there, 2 wrong command line"},
     {"status", "status [--json]",
      "Shows what the running hpc-proxy does: version, job and its end, port, requests, open\n"
      "exchanges and WebSockets, bytes each way, last activity.\n",

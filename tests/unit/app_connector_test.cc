@@ -70,6 +70,52 @@ TEST_F(AppConnectorTest, ForeignAppIsNotAskedAgain) {
   EXPECT_EQ(owner.asked, 2U);
 }
 
+/// Dials nobody: says which addresses are tried, and answers each as the test wrote down.
+struct PrivateAddressTest : LoopFixture {
+  ScriptedOwner owner;
+  std::vector<std::string> tried;
+  std::vector<Errc> answers;
+  AppConnector connector{
+      loop,
+      owner,
+      {20001U, {}, 5000, {"127.64.0.4", "127.64.0.5"}},
+      [this](const std::string& address, std::uint16_t, std::uint64_t, TcpConnectDone done) {
+        const Errc answer = answers[tried.size()];
+        tried.push_back(address);
+        loop.post(
+            [done = std::move(done), answer, address] { done(fail(answer, "connect", address)); });
+        return std::make_unique<Pending>();
+      }};
+
+  Error ask(std::vector<Errc> given) {
+    answers = std::move(given);
+    tried.clear();
+    std::optional<Error> error;
+    const auto pending = connector.connect("5500", [&](auto got) { error = got.error(); });
+    EXPECT_TRUE(wait_for([&] { return error.has_value(); }));
+    return *error;
+  }
+};
+
+TEST_F(PrivateAddressTest, TheyAreTriedBeforeTheCommonOnes) {
+  constexpr Errc kNo = Errc::kRefused;
+  EXPECT_EQ(ask({kNo, kNo, kNo, kNo}).code, Errc::kRefused);
+  EXPECT_EQ(tried, (std::vector<std::string>{"127.64.0.4", "127.64.0.5", "127.0.0.1", "::1"}));
+}
+
+TEST_F(PrivateAddressTest, RefusalThereSaysNothingOfTheApp) {
+  constexpr Errc kNo = Errc::kRefused;
+  EXPECT_EQ(ask({kNo, kNo, Errc::kTimeout, kNo}).code, Errc::kTimeout);
+  EXPECT_EQ(ask({kNo, kNo, kNo, Errc::kTimeout}).code, Errc::kRefused);
+  EXPECT_EQ(ask({Errc::kTimeout, kNo, kNo, kNo}).code, Errc::kTimeout);
+}
+
+TEST_F(PrivateAddressTest, ForeignProgramAnywhereIsSaid) {
+  constexpr Errc kNo = Errc::kRefused;
+  EXPECT_EQ(ask({Errc::kForbidden, kNo, kNo, kNo}).code, Errc::kForbidden);
+  EXPECT_EQ(ask({kNo, kNo, Errc::kTimeout, Errc::kForbidden}).code, Errc::kForbidden);
+}
+
 TEST_F(AppConnectorTest, MayBeCancelledBetweenTwoAttempts) {
   start({TargetVerdict::kGone});
   ASSERT_TRUE(wait_for([this] { return owner.asked == 1; }));

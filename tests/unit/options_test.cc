@@ -57,6 +57,49 @@ TEST(OptionsTest, EmptyVariableIsNotSet) {
   EXPECT_EQ(parse({}, {{"HPC_PROXY_MAX_FIELDS", ""}})->server.limits.fields_max, 128U);
 }
 
+TEST(OptionsTest, RunTakesTheCommandBehindTheDashesAsItIs) {
+  const auto got = parse({"run", "--require-token", "--", "app", "--port", "5500", "--", "-v"});
+  ASSERT_TRUE(got.has_value()) << got.error().detail;
+  EXPECT_EQ(got->verb, Verb::kRun);
+  EXPECT_EQ(got->command, (std::vector<std::string>{"app", "--port", "5500", "--", "-v"}));
+  EXPECT_EQ(got->private_mode, PrivateMode::kLoopback);
+  EXPECT_TRUE(got->require_token);
+  EXPECT_TRUE(got->arguments.empty());
+}
+
+TEST(OptionsTest, RunSettingsComeFromFlagsAndEnvironment) {
+  const auto got = parse({"run", "--shared-ports", "8786-8787,29500", "--", "app"},
+                         {{"HPC_PROXY_PRIVATE", "netns"}});
+  ASSERT_TRUE(got.has_value()) << got.error().detail;
+  EXPECT_EQ(got->private_mode, PrivateMode::kNetns);
+  EXPECT_EQ(got->shared_ports, "8786-8787,29500");
+}
+
+TEST(OptionsTest, RunSaysWhatIsWrongWithItsLine) {
+  const struct {
+    std::vector<std::string> line;
+    std::string_view detail;
+  } cases[] = {
+      {{"run"}, "needs a command behind --"},
+      {{"run", "--"}, "needs a command behind --"},
+      {{"run", "app"}, "needs a command behind --"},
+      {{"run", "app", "--", "app"}, "needs a command behind --"},
+      {{"run", "--daemon", "--", "app"}, "leave out --daemon"},
+      {{"run", "--private", "root", "--", "app"}, "must be loopback, netns, auto or off"},
+      {{"run", "--shared-ports", "x", "--", "app"}, "must be a list of ports and ranges"},
+      {{"run", "--json", "--", "app"}, "does not go with this command"},
+      {{"--", "app"}, "run --"},
+      {{"serve", "--", "app"}, "one word too many"},
+      {{"--private", "netns"}, "does not go with this command"},
+  };
+  for (const auto& one : cases) {
+    const auto got = parse(one.line);
+    ASSERT_FALSE(got.has_value()) << one.detail;
+    EXPECT_EQ(got.error().code, Errc::kUsage);
+    EXPECT_NE(got.error().detail.find(one.detail), std::string::npos) << got.error().detail;
+  }
+}
+
 TEST(OptionsTest, SwitchInTheEnvironment) {
   EXPECT_TRUE(parse({}, {{"HPC_PROXY_REQUIRE_TOKEN", "1"}})->require_token);
   EXPECT_TRUE(parse({}, {{"HPC_PROXY_BASE_REWRITE", "1"}})->base_rewrite);
@@ -175,7 +218,7 @@ TEST(PortSetTest, RangesHaveALimit) {
 }
 
 TEST(VerbHelpTest, EveryCommandHasOneWithExamples) {
-  for (const char* verb : {"status", "ports", "url", "env", "wait", "app", "stop"}) {
+  for (const char* verb : {"run", "status", "ports", "url", "env", "wait", "app", "stop"}) {
     const auto got = parse({verb, "--help"});
     ASSERT_TRUE(got) << verb;
     EXPECT_EQ(got->verb, Verb::kHelp);

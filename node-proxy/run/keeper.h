@@ -1,0 +1,95 @@
+#pragma once
+#include <sys/types.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/loop.h"
+#include "common/result.h"
+#include "common/upstream_pool.h"
+#include "node-proxy/record_dir.h"
+
+namespace hpc {
+
+/// What the keeper needs to know ahead.
+struct KeeperPlan {
+  bool own_network = false;  // enters a network space (network_space.h) before COMMAND starts
+  // What it removes after hpc-proxy was killed: RecordDir::remove_stale() of these.
+  std::string state_dir;
+  std::string host;
+  std::string port_file;
+  // A directory of ours with files of this run (the unpacked library); empty: none. The keeper
+  // removes it with what is in it, always, as the last that ends.
+  std::string run_dir;
+};
+
+/// hpc-proxy's end of the keeper: the process that is COMMAND's parent, inherits all that COMMAND
+/// leaves behind (subreaper), and ends it when COMMAND has ended or hpc-proxy has died.
+struct KeeperHandle {
+  OwnedFd channel;  // SOCK_SEQPACKET; closed = hpc-proxy is gone
+  pid_t pid = 0;
+};
+
+/// Forks the keeper; it waits for KeeperLink::start(). To be called while this process has one
+/// thread, no loop and no secret: the keeper is a copy of it, and dumpable. It keeps standard
+/// input, output and error, the process group and the terminal. kSystem when it cannot be made,
+/// with the cause; with own_network also when the kernel refuses the network space (the detail
+/// names the setting).
+Result<KeeperHandle> fork_keeper(const KeeperPlan& plan);
+
+/// COMMAND as it is to be run: `words` are the program, looked for in PATH, and its arguments;
+/// `environment` are settings "NAME=value" that it gets beside what hpc-proxy was started with.
+struct KeeperCommand {
+  std::vector<std::string> words;
+  std::vector<std::string> environment;
+};
+
+/// A socket to be made inside the network space.
+struct SocketWish {
+  int family = 0;
+  int type = 0;
+  int protocol = 0;
+};
+
+/// The keeper, on the loop. Destroying it closes the channel, whereupon the keeper ends everything.
+class KeeperLink {
+ public:
+  class Listener {
+   public:
+    /// COMMAND has ended, and all that it left behind. `exit_code`: its own; 128 + N when signal N
+    /// ended it; 126 or 127 when it could not be run. Last callback, exactly once; also when the
+    /// keeper itself was killed (137), after everything it held was ended.
+    virtual void on_command_ended(int exit_code) noexcept = 0;
+
+   protected:
+    ~Listener() = default;
+  };
+  /// References must outlive it.
+  KeeperLink(Loop& loop, KeeperHandle handle, Listener& listener);
+  ~KeeperLink();
+  KeeperLink(const KeeperLink&) = delete;
+  KeeperLink& operator=(const KeeperLink&) = delete;
+
+  /// Once. kSystem when the keeper does not take it.
+  Status start(const KeeperCommand& command);
+  /// Passes a signal on to COMMAND; nothing when it has not started or has ended.
+  void signal(int number);
+  /// Ends COMMAND and all that it has started: SIGTERM, and SIGKILL to what is there after
+  /// `grace_ms`. on_command_ended() follows.
+  void end(std::uint64_t grace_ms);
+
+  using SocketDone = std::function<void(Result<OwnedFd>)>;
+  /// Asks for a socket of the network space, non-blocking and closed on exec. `done` comes in a
+  /// later turn, unless the returned object is destroyed before. kSystem: the keeper cannot, or is
+  /// gone.
+  std::unique_ptr<Pending> ask_socket(const SocketWish& wish, SocketDone done);
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace hpc
