@@ -86,11 +86,12 @@ class LaunchFaultsTest(ShowsServeLog, unittest.TestCase):
         self.away = True
         self.addCleanup(self.controller_is_back)
         waiting = self.launch("bob", state=None)
+        events = self.site.follow("bob")
         self.addCleanup(self.controller_is_back)  # before that one's end
         self.assert_stays(running, ("running",), AWAY_SECONDS)
         self.assert_works(running)
         self.assertIn(self.site.now(waiting)["state"], ("queued", "submitting"))
-        self.assertIn("SLURM", self.site.now(waiting)["reason"])
+        self.told(events, waiting, "SLURM could not take the job", "Unable to contact")
         self.controller_is_back()
         self.site.wait(waiting, "running", 90)
         self.assertEqual(self.site.now(running)["state"], "running")
@@ -140,7 +141,7 @@ class LaunchFaultsTest(ShowsServeLog, unittest.TestCase):
         events = self.site.follow("alice")
         self.sbatch.wait_for_calls(before + 1)
         self.assert_stays(session, ("submitting",), SBATCH_SECONDS - 5)
-        self.told(events, session, "SLURM")
+        self.told(events, session, "SLURM could not take the job", "did not end in time")
         self.assert_stays(session, ("submitting",), 1)
         self.sbatch.mode("run")
         self.site.wait(session, "running", 120)
