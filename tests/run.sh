@@ -50,6 +50,20 @@ build() {
   as_owner cmake --build --preset "$preset" -j "$jobs"
 }
 
+# What the failed tests complain of, in the last lines of a long output.
+say_what_failed() {
+  local log=build/$preset/Testing/Temporary/LastTest.log
+  [ -r "$log" ] || return 0
+  say "what the failed tests said"
+  awk '
+    /^[0-9]+\/[0-9]+ Testing: / { name = $3; count = 0 }
+    /Error|[Ff]ailure|FAIL|Expected|Traceback|Timeout/ { lines[count++] = substr($0, 1, 400) }
+    /^Test (Failed|timed out|time exceeded)/ {
+      printf "%s:\n", name
+      for (i = count > 8 ? count - 8 : 0; i < count; i++) printf "  %s\n", lines[i]
+    }' "$log"
+}
+
 run_tests() {
   if [ -n "$label" ]; then
     ctest --test-dir "build/$preset" -L "^$label\$" --output-on-failure --no-tests=error -j "$jobs"
@@ -65,4 +79,7 @@ install_missing
 say "building preset $preset"
 build
 say "testing preset $preset${label:+, label $label}"
-run_tests
+status=0
+run_tests || status=$?
+if [ "$status" != 0 ]; then say_what_failed; fi
+exit "$status"

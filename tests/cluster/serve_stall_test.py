@@ -5,7 +5,8 @@ nor in memory without a bound.
 
 What is measured is milliseconds, so it is measured again when the machine paused meanwhile, as a
 witness beside it saw (tests/support/witness.py). On a machine that pauses all the time the test is
-skipped.
+skipped. A figure that is over its bound is also measured again: what the manager does wrong it does
+each time, what else this machine does it does not.
 """
 
 import http.client
@@ -26,6 +27,8 @@ from waiting import wait_until  # noqa: E402
 from witness import Witness  # noqa: E402
 
 ROUNDS = 5
+# The bounds hold in one of so many sets of rounds.
+SETS_MAX = 3
 # Alone and beside the upload by turns, and the same the other way round: what else the machine
 # does, and begins to do, falls on both.
 TURNS = (False, True, True, False) * 2
@@ -140,6 +143,7 @@ class ServeStallTest(unittest.TestCase):
             wait_until(lambda: upload.sent > moved + 64 * len(BLOCK), "the upload goes on")
         finally:
             upload.end()
+        self.grown_kib = max(self.grown_kib, grown)
         if not os.environ.get("HPC_SANITIZED"):
             self.assertLess(grown, STALLED_KIB_MAX, "KiB more in the manager")
         self.assertEqual(self.many.where(self.stalled)["user"], self.stalled["user"])
@@ -174,23 +178,36 @@ class ServeStallTest(unittest.TestCase):
         percentiles = [statistics.quantiles(times[beside], n=100) for beside in (False, True)]
         return {each: tuple(one[each - 1] * 1000 for one in percentiles) for each in (50, 99)}
 
-    def test_others_do_not_notice(self):
+    def measure(self):
+        """What is over its bound in a set of rounds, as text; all figures are printed."""
         self.stalls, self.pauses = 0, []
-        self.ask_others()  # opens the connections, and warms up
-        self.ask_others_beside_a_stalled_upload()
         rounds = [self.round() for _ in range(ROUNDS)]
-        ratios = {}
+        over = []
         for each in (50, 99):
-            ratios[each] = statistics.median(beside / alone
-                                             for alone, beside in (one[each] for one in rounds))
+            ratio = statistics.median(beside / alone
+                                      for alone, beside in (one[each] for one in rounds))
             figures = ", ".join("{:.1f}/{:.1f}".format(*one[each]) for one in rounds)
             print(f"p{each} of others in ms, alone/beside a stalled upload: {figures}; median of "
-                  f"the ratios {ratios[each]:.2f}")
-        print(f"stalls of the loop over 100 ms: {self.stalls:.0f}; {self.said_of_pauses()}",
-              flush=True)
-        for each, ratio in ratios.items():
-            self.assertLess(ratio, RATIO_MAX, f"of the p{each}")
-        self.assertEqual(self.stalls, 0)
+                  f"the ratios {ratio:.2f}")
+            if ratio > RATIO_MAX:
+                over.append(f"p{each} {ratio:.2f} times as long beside the upload: {figures} ms")
+        print(f"stalls of the loop over 100 ms: {self.stalls:.0f}; {self.said_of_pauses()}; "
+              f"at most {self.grown_kib} KiB more in the manager", flush=True)
+        if self.stalls:
+            over.append(f"{self.stalls:.0f} stalls of the loop over 100 ms")
+        return "; ".join(over)
+
+    def test_others_do_not_notice(self):
+        self.grown_kib = 0
+        self.ask_others()  # opens the connections, and warms up
+        self.ask_others_beside_a_stalled_upload()
+        said = []
+        while len(said) < SETS_MAX:
+            over = self.measure()
+            if not over:
+                return
+            said.append(over)
+        self.fail("over its bound each time: " + " | ".join(said))
 
 
 if __name__ == "__main__":
