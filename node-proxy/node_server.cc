@@ -50,8 +50,9 @@ NodeProxyState make_state(const Options& options, const JobIdentity& identity,
   return state;
 }
 
-AppConnector::Rules connector_rules(const Options& options) {
-  return {geteuid(), options.allow_foreign_ports, options.connect_timeout_ms};
+AppConnector::Rules connector_rules(const Options& options, const AppReach& reach) {
+  return {geteuid(), options.allow_foreign_ports, options.connect_timeout_ms,
+          reach.private_addresses};
 }
 
 HttpServerOptions server_options(const Options& options, PeerOwner& owner) {
@@ -81,7 +82,7 @@ struct NodeServer::Signal {
 };
 
 NodeServer::NodeServer(Loop& loop, const Options& options, const RecordDir& dir,
-                       JobIdentity identity, const std::string& host, Log& log)
+                       JobIdentity identity, const std::string& host, Log& log, AppReach reach)
     : loop_(loop),
       options_(options),
       dir_(dir),
@@ -92,7 +93,7 @@ NodeServer::NodeServer(Loop& loop, const Options& options, const RecordDir& dir,
       owner_(make_peer_owner(lookup_)),
       target_owner_(make_target_owner(lookup_)),
       access_(state_.record.token, options.require_token, geteuid(), *owner_),
-      connector_(loop, *target_owner_, connector_rules(options)),
+      connector_(loop, *target_owner_, connector_rules(options, reach), std::move(reach.dial)),
       pool_(loop, connector_),
       ports_(loop, geteuid()),
       handler_(std::make_unique<NodeProxy>(
@@ -140,6 +141,7 @@ void NodeServer::run(std::optional<Bond> bond) {
 
 void NodeServer::watch_signals() {
   for (const int number : {SIGTERM, SIGINT, SIGHUP, SIGUSR1}) {
+    if (options_.verb == Verb::kRun && number != SIGUSR1) continue;
     signals_.push_back(std::make_unique<Signal>(*this, number));
   }
 }
@@ -174,7 +176,7 @@ void NodeServer::watch_idle() {
   const auto& stats = server_->stats();
   const bool busy = stats.open_exchanges > 0 || stats.open_websockets > 0;
   const std::uint64_t idle_ms = loop_.now_ms() - handler_->last_request_ms();
-  if (!busy && idle_ms >= options_.idle_exit_ms) return stop("idle");
+  if (!busy && idle_ms >= options_.idle_exit_ms) return idle_ ? idle_() : stop("idle");
   constexpr std::uint64_t kLookAgainMs = 1000;
   idle_timer_.start(busy ? kLookAgainMs : std::min(options_.idle_exit_ms - idle_ms, kLookAgainMs));
   if (busy) handler_->note_use();

@@ -5,12 +5,14 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "common/http_server.h"
 #include "common/loop.h"
 #include "common/timer.h"
 #include "node-proxy/app_connector.h"
+#include "node-proxy/app_reach.h"
 #include "node-proxy/daemon.h"
 #include "node-proxy/job.h"
 #include "node-proxy/job_comment.h"
@@ -24,10 +26,13 @@ namespace hpc {
 
 /// One running hpc-proxy: owns everything on the loop. Built, listen(), publish(), run(), in this
 /// order. Everything that is passed as a reference must outlive it.
+///
+/// `serve` ends by a signal or by --idle-exit. With Verb::kRun the command decides: signals but
+/// SIGUSR1 are left to others, and `idle` is called instead.
 class NodeServer {
  public:
   NodeServer(Loop& loop, const Options& options, const RecordDir& dir, JobIdentity identity,
-             const std::string& host, Log& log);
+             const std::string& host, Log& log, AppReach reach = {});
   ~NodeServer();
   NodeServer(const NodeServer&) = delete;
   NodeServer& operator=(const NodeServer&) = delete;
@@ -36,14 +41,20 @@ class NodeServer {
   /// Writes the record and the port file; only after listen().
   Status publish();
   std::uint16_t port() const { return state_.record.port; }
+  const JobRecord& record() const { return state_.record; }
+  /// What /status and `env` say.
+  const std::string& url_template() const { return state_.url_template; }
+  /// For Verb::kRun: called where --idle-exit is over.
+  void on_idle(std::function<void()> idle) { idle_ = std::move(idle); }
   /// Serves until it is told to stop; then removes the records.
   void run(std::optional<Bond> bond);
+  /// Takes nothing new, finishes running exchanges for up to 10 s, and lets run() return.
+  void stop(const char* why);
 
  private:
   struct Signal;
   void watch_signals();
   void on_signal(int number);
-  void stop(const char* why);
   void watch_idle();
   void ask_job_end();
   /// Says in the job's comment where we listen, where SLURM lets us.
@@ -73,6 +84,7 @@ class NodeServer {
   std::unique_ptr<JobEndQuery> job_end_query_;
   std::unique_ptr<JobCommentWriter> job_comment_writer_;
   Timer idle_timer_;
+  std::function<void()> idle_;
   bool published_ = false;
   bool stopping_ = false;
 };
