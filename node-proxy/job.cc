@@ -53,7 +53,8 @@ Result<JobIdentity> job_identity(const Environment& environment, const std::stri
   const auto slurm_id = non_empty(environment, "SLURM_JOB_ID");
   identity.in_slurm = slurm_id.has_value();
   identity.job_id = slurm_id.value_or(own);
-  const bool plain = !slurm_id || is_first_shell(environment);
+  identity.in_first_shell = slurm_id && is_first_shell(environment);
+  const bool plain = !slurm_id || identity.in_first_shell;
   identity.id = plain ? identity.job_id : *slurm_id + "-" + own;
   if (!is_record_id(identity.id)) {
     return fail(Errc::kSystem, "SLURM_JOB_ID", "'" + identity.job_id + "' is not a job's number");

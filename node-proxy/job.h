@@ -17,6 +17,8 @@ struct JobIdentity {
   std::string id;      // of the record's file (contract 1.1)
   std::string job_id;  // SLURM's, or HOST-PID
   bool in_slurm = false;
+  // The job's batch script, or its interactive shell: it speaks for the whole job.
+  bool in_first_shell = false;
   std::optional<std::string> slurm_node;  // $SLURMD_NODENAME
   std::optional<std::string> job_end;     // from $SLURM_JOB_END_TIME, RFC 3339
 };

@@ -132,8 +132,7 @@ void NodeServer::run(std::optional<Bond> bond) {
                                               [this] { stop("the job or shell has ended"); });
   }
   if (identity_.in_slurm && !identity_.job_end) ask_job_end();
-  // The job has one comment, so its other steps and nodes leave it to the batch script's.
-  if (identity_.in_slurm && identity_.id == identity_.job_id) write_job_comment();
+  if (speaks_for_job()) write_job_comment();
   watch_idle();
   loop_.run();
   remove_records();
@@ -190,6 +189,13 @@ void NodeServer::ask_job_end() {
         const auto done = dir_.update_own(identity_.id, state_.record, state_.record);
         if (!done) log_.warning("the record was not updated", {{"why", describe(done.error())}});
       });
+}
+
+bool NodeServer::speaks_for_job() const {
+  if (!identity_.in_first_shell) return false;
+  if (identity_.id == identity_.job_id) return true;
+  const auto plain = dir_.read(identity_.job_id);
+  return !plain || !is_live(*plain, state_.record.host);
 }
 
 void NodeServer::write_job_comment() {

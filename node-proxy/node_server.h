@@ -57,6 +57,9 @@ class NodeServer {
   void on_signal(int number);
   void watch_idle();
   void ask_job_end();
+  /// The job has one comment. Its other steps and nodes leave that to the batch script's hpc-proxy,
+  /// and one of `run` to a plain one beside it.
+  bool speaks_for_job() const;
   /// Says in the job's comment where we listen, where SLURM lets us.
   void write_job_comment();
   /// What is in the record and what is served never differ.

@@ -284,26 +284,78 @@ TEST(CandidatesTest, AddressesThatLeadElsewhereAreLeftOut) {
             (std::vector<std::string>{"c1", "10.0.0.1", "fd00::1", "10.0.0.2"}));
 }
 
-TEST(CandidatesTest, PlainBeforeRunThenNewestAtMostFive) {
+struct OrderCase {
+  const char* name;
+  // Files without ".json", each with its job and the minute of its start, in any order.
+  struct File {
+    std::string file;
+    std::string job;
+    std::string minute;
+  };
+  std::vector<File> files;
+  std::vector<std::string> accepted;
+  std::vector<std::string> refused;
+  std::optional<std::string> job{};
+};
+void PrintTo(const OrderCase& c, std::ostream* os) { *os << c.name; }
+
+const OrderCase kOrderCases[] = {
+    {"run_alone", {{"4711-c1-1", "4711", "10"}}, {"4711-c1-1"}, {}},
+    {"run_alone_by_job", {{"4711-c1-1", "4711", "10"}}, {"4711-c1-1"}, {}, "4711"},
+    {"run_by_its_own_name",
+     {{"4711", "4711", "10"}, {"4711-c1-1", "4711", "20"}},
+     {"4711-c1-1"},
+     {"4711"},
+     "4711-c1-1"},
+    {"plain_before_newer_run",
+     {{"4711-c1-1", "4711", "20"}, {"4711", "4711", "10"}},
+     {"4711", "4711-c1-1"},
+     {}},
+    {"plain_of_an_older_job_before_run",
+     {{"4712-c1-1", "4712", "20"}, {"4711", "4711", "10"}},
+     {"4711", "4712-c1-1"},
+     {}},
+    {"only_run_in_the_wanted_job",
+     {{"4712-c1-1", "4712", "10"}, {"4711", "4711", "20"}},
+     {"4712-c1-1"},
+     {"4711"},
+     "4712"},
+    {"newest_run",
+     {{"4711-c1-2", "4711", "10"}, {"4711-c1-1", "4711", "20"}},
+     {"4711-c1-1", "4711-c1-2"},
+     {}},
+    {"newest_plain", {{"4711", "4711", "10"}, {"4712", "4712", "20"}}, {"4712", "4711"}, {}},
+    {"at_most_five",
+     {{"4711-c1-1", "4711", "50"},
+      {"4711-c1-2", "4711", "51"},
+      {"4711", "4711", "10"},
+      {"4711-c1-3", "4711", "52"},
+      {"4711-c1-4", "4711", "53"},
+      {"4711-c1-5", "4711", "54"}},
+     {"4711", "4711-c1-5", "4711-c1-4", "4711-c1-3", "4711-c1-2"},
+     {"4711-c1-1"}},
+};
+
+struct OrderTest : ::testing::TestWithParam<OrderCase> {};
+INSTANTIATE_TEST_SUITE_P(All, OrderTest, ::testing::ValuesIn(kOrderCases),
+                         [](const auto& i) { return std::string(i.param.name); });
+
+TEST_P(OrderTest, PlainBeforeRunThenNewestAtMostFive) {
   auto report = site();
-  const auto add = [&](const std::string& file, const std::string& minute) {
+  report.jobs.push_back({"4712", "c1", "4712"});
+  for (const auto& [file, job, minute] : GetParam().files) {
     RecordSpec spec;
+    spec.job_id = job;
     spec.started_at = "2026-11-21T07:" + minute + ":00Z";
     report.records.push_back({file + ".json", record_text(spec)});
-  };
-  add("4711-c1-1", "50");
-  add("4711-c1-2", "51");
-  add("4711", "10");
-  add("4711-c1-3", "52");
-  add("4711-c1-4", "53");
-  add("4711-c1-5", "54");
-  const auto candidates = choose_candidates(report, std::nullopt);
-  ASSERT_EQ(candidates.accepted.size(), kCandidatesMax);
-  EXPECT_EQ(candidates.accepted[0].name, "4711");
-  EXPECT_EQ(candidates.accepted[1].name, "4711-c1-5");
-  EXPECT_EQ(candidates.accepted[4].name, "4711-c1-2");
-  ASSERT_EQ(candidates.refused.size(), 1U);
-  EXPECT_EQ(candidates.refused[0].name, "4711-c1-1");
+  }
+  const auto candidates = choose_candidates(report, GetParam().job);
+  std::vector<std::string> accepted;
+  for (const auto& candidate : candidates.accepted) accepted.push_back(candidate.name);
+  EXPECT_EQ(accepted, GetParam().accepted);
+  std::vector<std::string> refused;
+  for (const auto& record : candidates.refused) refused.push_back(record.name);
+  EXPECT_EQ(refused, GetParam().refused);
 }
 
 TEST(CandidatesTest, JobFilterTakesThatJobOnly) {
@@ -377,6 +429,12 @@ TEST(UnseenProxiesTest, ARecordOfThatRunWins) {
   EXPECT_TRUE(unseen_proxies(report, std::nullopt).empty());
   report.jobs = {{"4711", "c2", "4711", "hpc1 c2:41234"}};
   EXPECT_EQ(unseen_proxies(report, std::nullopt).size(), 1U) << "that record is of the run before";
+}
+
+TEST(UnseenProxiesTest, ARecordOfRunIsOne) {
+  auto report = site_with({}, "4711-c1-77.json");
+  report.jobs = {{"4711", "c1", "4711", "hpc1 c1:45678"}};
+  EXPECT_TRUE(unseen_proxies(report, std::nullopt).empty());
 }
 
 TEST(UnseenProxiesTest, OfTheWantedJobAndNotTooMany) {

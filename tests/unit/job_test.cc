@@ -47,6 +47,15 @@ TEST(JobIdentityTest, AnotherNodeOrStepHasANameOfItsOwn) {
   EXPECT_EQ(identity({{"SLURM_JOB_ID", "77"}, {"SLURM_STEP_ID", "4294967290"}})->id, "77");
 }
 
+TEST(JobIdentityTest, TheFirstShellOfAJobSpeaksForIt) {
+  const Variables batch = {{"SLURM_JOB_ID", "77"}, {"SLURM_NODEID", "0"}};
+  EXPECT_TRUE(identity(batch)->in_first_shell);
+  EXPECT_TRUE(identity({{"SLURM_JOB_ID", "77"}, {"SLURM_STEP_ID", "4294967290"}})->in_first_shell);
+  EXPECT_FALSE(identity({{"SLURM_JOB_ID", "77"}, {"SLURM_STEP_ID", "0"}})->in_first_shell);
+  EXPECT_FALSE(identity({{"SLURM_JOB_ID", "77"}, {"SLURM_NODEID", "1"}})->in_first_shell);
+  EXPECT_FALSE(identity({})->in_first_shell);
+}
+
 TEST(JobIdentityTest, RefusesAnIdThatIsAPath) {
   EXPECT_FALSE(identity({{"SLURM_JOB_ID", "../../x"}}).has_value());
 }
