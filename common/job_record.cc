@@ -10,18 +10,20 @@
 #include <limits>
 #include <string>
 
+#include "common/private_address.h"
 #include "common/rfc3339.h"
 
 namespace hpc {
 
 namespace {
 
-constexpr std::size_t kHostBytesMax = 253;      // the longest DNS name
-constexpr std::size_t kIdBytesMax = 320;        // a SLURM id, a host name and a process id
-constexpr std::size_t kAddressesMax = 16;       // a node with more interfaces lists the first ones
-constexpr std::size_t kVersionBytesMax = 64;    // "0.1.0" and what a packager adds
-constexpr std::size_t kUnixPathBytesMax = 107;  // sun_path less its NUL
-constexpr unsigned kPortReadMin = 1024;         // below is never ours, and may be sshd's
+constexpr std::size_t kHostBytesMax = 253;       // the longest DNS name
+constexpr std::size_t kIdBytesMax = 320;         // a SLURM id, a host name and a process id
+constexpr std::size_t kAddressesMax = 16;        // a node with more interfaces lists the first ones
+constexpr std::size_t kPrivateAddressesMax = 2;  // for 127.0.0.1 and for ::1
+constexpr std::size_t kVersionBytesMax = 64;     // "0.1.0" and what a packager adds
+constexpr std::size_t kUnixPathBytesMax = 107;   // sun_path less its NUL
+constexpr unsigned kPortReadMin = 1024;          // below is never ours, and may be sshd's
 
 tl::unexpected<Error> bad(std::string_view field, std::string_view rule) {
   // Only names of ours and rules: a value may be the token, or an attack on a terminal.
@@ -117,6 +119,10 @@ class Reader {
   Status ok_;
 };
 
+std::string text_or_empty(const Json& value) {
+  return value.IsString() ? std::string(value.GetString(), value.GetStringLength()) : std::string();
+}
+
 void read_addresses(Reader& reader, JobRecord& record) {
   const Json* list = reader.member("addresses", false);
   if (list == nullptr) return;
@@ -124,13 +130,35 @@ void read_addresses(Reader& reader, JobRecord& record) {
                  "must be a list of at most 16 numeric addresses");
   if (!reader.status()) return;
   for (const auto& entry : list->GetArray()) {
-    std::string address;
-    if (entry.IsString()) address.assign(entry.GetString(), entry.GetStringLength());
+    std::string address = text_or_empty(entry);
     // A NUL inside would let inet_pton see less than is compared and shown later.
     reader.require(address.find('\0') == std::string::npos && is_address(address), "addresses",
                    "must hold numeric addresses only");
     record.addresses.push_back(std::move(address));
   }
+}
+
+void read_private(Reader& reader, JobRecord& record) {
+  constexpr const char* kName = "private";
+  const Json* found = reader.member(kName, true);
+  if (found == nullptr) return;
+  reader.require(found->IsObject(), kName, "must be an object or null");
+  if (!reader.status()) return;
+  Reader inner(*found);
+  JobRecord::Private value;
+  value.mode = inner.text("mode");
+  const Json* list = inner.member("addresses", false);
+  reader.require(inner.status().has_value() && list->IsArray(), kName, "needs mode and addresses");
+  reader.require(value.mode == "loopback" || value.mode == "netns", kName,
+                 "mode must be loopback or netns");
+  if (!reader.status()) return;
+  reader.require(list->Size() <= kPrivateAddressesMax, kName, "has at most 2 addresses");
+  for (const auto& entry : list->GetArray()) {
+    value.addresses.push_back(text_or_empty(entry));
+    reader.require(is_private_address(value.addresses.back()), kName,
+                   "has addresses of 127.64.0.0/10 only");
+  }
+  record.private_ports = std::move(value);
 }
 
 void read_app(Reader& reader, JobRecord& record) {
@@ -193,6 +221,18 @@ void put_app(JsonWriter& json, const std::optional<JobRecord::App>& app) {
   json.EndObject();
 }
 
+void put_private(JsonWriter& json, const JobRecord::Private& value) {
+  json.Key("private");
+  json.StartObject();
+  json.Key("mode");
+  put_text(json, value.mode);
+  json.Key("addresses");
+  json.StartArray();
+  for (const std::string& address : value.addresses) put_text(json, address);
+  json.EndArray();
+  json.EndObject();
+}
+
 }  // namespace
 
 bool is_app_target(std::string_view text) {
@@ -250,6 +290,7 @@ std::string write_job_record(const JobRecord& record) {
   put_optional(json, record.job_end);
   json.Key("program_version");
   put_text(json, record.program_version);
+  if (record.private_ports) put_private(json, *record.private_ports);
   json.EndObject();
   return std::string(buffer.GetString(), buffer.GetSize()) + "\n";
 }
@@ -283,6 +324,7 @@ Result<JobRecord> parse_job_record(std::string_view text) {
   record.started_at = reader.text("started_at");
   record.job_end = reader.optional_text("job_end");
   record.program_version = reader.text("program_version");
+  read_private(reader, record);
   check_texts(reader, record);
   if (!reader.status()) return tl::unexpected<Error>(reader.status().error());
   return record;

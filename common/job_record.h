@@ -16,6 +16,11 @@ struct JobRecord {
     std::string target;  // "5500" or "unix:/path"
     bool keep_prefix = false;
   };
+  /// Of `hpc-proxy run`: where its command's programs listen (contract 1.6).
+  struct Private {
+    std::string mode;                    // "loopback" or "netns"
+    std::vector<std::string> addresses;  // at most 2, of 127.64.0.0/10; none in "netns"
+  };
   int version = 1;
   std::string host;
   std::optional<std::string> slurm_node;  // $SLURMD_NODENAME
@@ -29,6 +34,7 @@ struct JobRecord {
   std::string started_at;              // RFC 3339, UTC
   std::optional<std::string> job_end;  // RFC 3339, UTC
   std::string program_version;
+  std::optional<Private> private_ports;  // "private"; not written where it is not there
 };
 
 // A record is a few hundred bytes; the manager refuses to read more from a file that may be

@@ -23,6 +23,7 @@ JobRecord example() {
   record.started_at = "2026-03-01T12:00:00.250Z";
   record.job_end = "2026-03-01T20:00:00.000Z";
   record.program_version = "0.1.0";
+  record.private_ports = JobRecord::Private{"loopback", {"127.64.12.8", "127.64.12.9"}};
   return record;
 }
 
@@ -41,6 +42,9 @@ TEST(JobRecordTest, ReadsWhatItWrote) {
   ASSERT_TRUE(got->app.has_value());
   EXPECT_EQ(got->app->target, example().app->target);
   EXPECT_TRUE(got->app->keep_prefix);
+  ASSERT_TRUE(got->private_ports.has_value());
+  EXPECT_EQ(got->private_ports->mode, "loopback");
+  EXPECT_EQ(got->private_ports->addresses, example().private_ports->addresses);
 }
 
 TEST(JobRecordTest, OptionalFieldsMayBeNullOrMissing) {
@@ -48,13 +52,24 @@ TEST(JobRecordTest, OptionalFieldsMayBeNullOrMissing) {
   record.slurm_node.reset();
   record.app.reset();
   record.job_end.reset();
+  record.private_ports.reset();
   const auto got = parse_job_record(write_job_record(record));
   ASSERT_TRUE(got.has_value()) << describe(got.error());
-  EXPECT_FALSE(got->slurm_node || got->app || got->job_end);
+  EXPECT_FALSE(got->slurm_node || got->app || got->job_end || got->private_ports);
   EXPECT_TRUE(parse_job_record(replaced("\"slurm_node\":\"node-07\",", "")).has_value());
 }
 
+TEST(JobRecordTest, NetworkSpaceHasNoAddresses) {
+  JobRecord record = example();
+  record.private_ports = JobRecord::Private{"netns", {}};
+  const auto got = parse_job_record(write_job_record(record));
+  ASSERT_TRUE(got.has_value()) << describe(got.error());
+  EXPECT_EQ(got->private_ports->mode, "netns");
+  EXPECT_TRUE(got->private_ports->addresses.empty());
+}
+
 TEST(JobRecordTest, UnknownFieldsAreIgnored) {
+  EXPECT_TRUE(parse_job_record(replaced("{\"mode\"", "{\"new\":1,\"mode\"")).has_value());
   EXPECT_TRUE(parse_job_record(replaced("{\"version\"", "{\"new\":[{}],\"version\"")).has_value());
 }
 
@@ -103,9 +118,27 @@ constexpr HostileCase kHostile[] = {
     {"started_text", "2026-03-01T12:00:00.250Z", "yesterday"},
     {"end_zone", "2026-03-01T20:00:00.000Z", "2026-03-01T20:00:00+01:00"},
     {"version_control", "\"0.1.0\"", "\"0\\n1\""},
+    {"private_text", "\"private\":{", "\"private\":\"loopback\",\"x\":{"},
+    {"private_list", "\"private\":{", "\"private\":[],\"x\":{"},
+    {"private_mode", "\"loopback\"", "\"auto\""},
+    {"private_mode_missing", "\"mode\":\"loopback\",", ""},
+    {"private_mode_twice", "\"mode\":", "\"mode\":\"netns\",\"mode\":"},
+    {"private_addresses_missing", ",\"addresses\":[\"127", ",\"x\":[\"127"},
+    {"private_addresses_null", "[\"127.64.12.8\",\"127.64.12.9\"]", "null"},
+    {"private_addresses_text", "[\"127.64.12.8\",\"127.64.12.9\"]", "\"127.64.12.8\""},
+    {"private_three", "\"127.64.12.8\"", "\"127.64.12.8\",\"127.64.12.10\""},
+    {"private_common", "127.64.12.8", "127.0.0.1"},
+    {"private_below", "127.64.12.8", "127.63.255.255"},
+    {"private_above", "127.64.12.8", "127.128.0.0"},
+    {"private_elsewhere", "127.64.12.8", "10.64.12.8"},
+    {"private_mapped", "127.64.12.8", "::ffff:127.64.12.8"},
+    {"private_octal", "127.64.12.8", "127.0100.12.8"},
+    {"private_name", "127.64.12.8", "localhost"},
+    {"private_nul", "127.64.12.8", "127.64.12.8\\u0000"},
+    {"private_number", "\"127.64.12.8\"", "2134903816"},
     {"comment", "{\"version\"", "/*x*/{\"version\""},
-    {"trailing_comma", "\"0.1.0\"}", "\"0.1.0\",}"},
-    {"trailing_text", "\"0.1.0\"}", "\"0.1.0\"} x"},
+    {"trailing_comma", "]}}", "]},}"},
+    {"trailing_text", "]}}", "]}} x"},
     {"bad_utf8", "{\"version\"", "{\"n\":\"\xC3(\",\"version\""},
 };
 
