@@ -19,6 +19,15 @@
 #
 # ~/.hpc-proxy/setup.sh, if it is there, is read first: the place to load modules.
 # HPC_PROXY_START=wait takes the way of older versions of hpc-proxy.
+#
+# HPC_PROXY_PRIVATE=loopback (netns, auto), set in the job's environment or in setup.sh, gives the
+# application ports of its own: hpc_run starts it with "hpc-proxy run", and no other user of the node
+# is in the way of its port 5500. Until then no hpc-proxy runs, and HPC_PROXY_PORT is not set.
+# off is the default: the node's ports, with those of everybody.
+
+# What counts where HPC_PROXY_PRIVATE is not set, if the template has not said so before. A site may
+# write loopback, netns or auto here.
+: "${hpc_private_default:=off}"
 
 # A longer path is no address of a Unix socket (unix(7)).
 hpc_socket_path_max=107
@@ -99,6 +108,12 @@ hpc_prepare_ide() {
 
 # ------------------------------------------------------------------------------- hpc-proxy
 
+hpc_export_templates() {
+  HPC_PROXY_URL_TEMPLATE=${HPC_PROXY_URL_TEMPLATE:-/port/{port\}/}
+  VSCODE_PROXY_URI=${HPC_PROXY_URL_TEMPLATE//\{port\}/\{\{port\}\}}
+  export HPC_PROXY_URL_TEMPLATE VSCODE_PROXY_URI
+}
+
 # --daemon returns when hpc-proxy listens, and ties it to this job: no waiting, no stray process.
 hpc_proxy_start_daemon() {
   local settings
@@ -127,19 +142,41 @@ hpc_proxy_start_wait() {
     return 1
   fi
   HPC_PROXY_PORT=$(cat ~/.hpc-proxy/port)
-  HPC_PROXY_URL_TEMPLATE=${HPC_PROXY_URL_TEMPLATE:-/port/{port\}/}
-  VSCODE_PROXY_URI=${HPC_PROXY_URL_TEMPLATE//\{port\}/\{\{port\}\}}
-  export HPC_PROXY_PORT HPC_PROXY_URL_TEMPLATE VSCODE_PROXY_URI
+  export HPC_PROXY_PORT
+  hpc_export_templates
 }
 
 # SLURM's warning came to this shell: hpc-proxy shows it to the people, and everything goes on.
 hpc_warn_of_walltime() {
   local pid=${hpc_proxy_pid:-}
   hpc_say "the job reaches its time limit soon; save your work"
+  if [ "${hpc_private:-off}" != off ] && [ -z "$pid" ]; then
+    # It does not listen yet; hpc_start_private tells it.
+    hpc_warned=yes
+    return
+  fi
   if [ -z "$pid" ]; then
     pid=$(hpc-proxy status --json | sed -n 's/.*"pid":\([0-9][0-9]*\).*/\1/p')
   fi
   if [ -n "$pid" ]; then kill -USR1 "$pid"; fi
+}
+
+# Whoever asked for ports of the application's own does not get those of everybody instead.
+hpc_find_private() {
+  hpc_private=${hpc_private:-${HPC_PROXY_PRIVATE:-$hpc_private_default}}
+  case $hpc_private in
+    off) return ;;
+    loopback | netns | auto) ;;
+    *)
+      hpc_say "HPC_PROXY_PRIVATE is '$hpc_private'; it can be off, loopback, netns or auto"
+      return 1
+      ;;
+  esac
+  hpc-proxy run --help >/dev/null 2>&1 && return
+  hpc_say "HPC_PROXY_PRIVATE=$hpc_private asks for ports of the job's own, and this hpc-proxy" \
+    "($(command -v hpc-proxy)) is too old for that; install a newer one, or set" \
+    "HPC_PROXY_PRIVATE=off to share the node's ports with its other users"
+  return 1
 }
 
 hpc_proxy_start() {
@@ -155,8 +192,13 @@ hpc_proxy_start() {
     hpc_say "hpc-proxy is not in PATH on $(hostname); load its module or copy it to ~/bin"
     return 1
   fi
+  hpc_find_private || return
   hpc_proxy_options=()
   if [ -n "${hpc_ide:-}" ]; then hpc_prepare_ide || return; fi
+  if [ "$hpc_private" != off ]; then
+    hpc_export_templates
+    return
+  fi
   if [ "${HPC_PROXY_START:-daemon}" = wait ]; then
     hpc_proxy_start_wait
     return
@@ -191,13 +233,38 @@ hpc_wait_for_ide_socket() {
   done
 }
 
+hpc_pass_on_term() { trap 'kill -TERM "$hpc_child" 2>/dev/null' TERM INT; }
+
+# Starts the application inside hpc-proxy, and waits until that listens: a warning that came before
+# would end it. hpc-proxy passes on what it is sent, but for the warning, and ends as the
+# application does.
+hpc_start_private() {
+  local ready
+  unset HPC_PROXY_PORT
+  # A pipe without a name, open at both ends.
+  exec {ready}<> <(:)
+  hpc-proxy run --private "$hpc_private" --ready-fd "$ready" "${hpc_proxy_options[@]}" -- "$@" <&0 &
+  hpc_child=$!
+  hpc_pass_on_term
+  until read -r -t 1 HPC_PROXY_PORT <&"$ready" || ! kill -0 "$hpc_child" 2>/dev/null; do :; done
+  exec {ready}>&-
+  [ -n "$HPC_PROXY_PORT" ] || return 0
+  export HPC_PROXY_PORT
+  hpc_proxy_pid=$hpc_child
+  if [ -n "${hpc_warned:-}" ]; then kill -USR1 "$hpc_proxy_pid"; fi
+}
+
 # hpc_run COMMAND [ARGUMENT...]: runs it until it ends; its status. SIGTERM is passed on, so that it
 # can save what is open: SLURM kills a while later.
 hpc_run() {
   local status=0
-  "$@" <&0 &
-  hpc_child=$!
-  trap 'kill -TERM "$hpc_child" 2>/dev/null' TERM INT
+  if [ "$hpc_private" = off ]; then
+    "$@" <&0 &
+    hpc_child=$!
+    hpc_pass_on_term
+  else
+    hpc_start_private "$@"
+  fi
   if [ -n "${hpc_ide:-}" ]; then
     hpc_wait_for_ide_socket "$1"
     if [ -S "$HPC_IDE_SOCKET" ]; then hpc_say "$1 listens; it is at $hpc_ide_url"; fi
