@@ -47,14 +47,14 @@ std::optional<std::string> end_from_epoch(const std::optional<std::string>& text
 }  // namespace
 
 Result<JobIdentity> job_identity(const Environment& environment, const std::string& host,
-                                 std::int64_t pid) {
+                                 std::int64_t pid, RecordKind kind) {
   JobIdentity identity;
   const std::string own = host + "-" + std::to_string(pid);
   const auto slurm_id = non_empty(environment, "SLURM_JOB_ID");
   identity.in_slurm = slurm_id.has_value();
   identity.job_id = slurm_id.value_or(own);
   identity.in_first_shell = slurm_id && is_first_shell(environment);
-  const bool plain = !slurm_id || identity.in_first_shell;
+  const bool plain = !slurm_id || (identity.in_first_shell && kind == RecordKind::kServe);
   identity.id = plain ? identity.job_id : *slurm_id + "-" + own;
   if (!is_record_id(identity.id)) {
     return fail(Errc::kSystem, "SLURM_JOB_ID", "'" + identity.job_id + "' is not a job's number");

@@ -23,10 +23,18 @@ struct JobIdentity {
   std::optional<std::string> job_end;     // from $SLURM_JOB_END_TIME, RFC 3339
 };
 
-/// The record is called by the job's id; another node's, or another step's than the batch script,
-/// by ID-HOST-PID. kSystem when SLURM_JOB_ID cannot be the name of a file.
+/// `hpc-proxy run` tells its command in this variable what its record is called, so that commands
+/// like `hpc-proxy wait` mean the right one inside. No secret.
+constexpr const char* kRunVariable = "HPC_PROXY_RUN";
+
+/// `serve` has one record a job; of `run` there may be several, also beside it.
+enum class RecordKind : std::uint8_t { kServe, kRun };
+
+/// The record is called by the job's id; that of `run`, another node's, or another step's than the
+/// batch script, by ID-HOST-PID. Outside of SLURM it is HOST-PID for all of them. kSystem when
+/// SLURM_JOB_ID cannot be the name of a file.
 Result<JobIdentity> job_identity(const Environment& environment, const std::string& host,
-                                 std::int64_t pid);
+                                 std::int64_t pid, RecordKind kind = RecordKind::kServe);
 
 /// What `squeue -o %e` prints, in local time: RFC 3339 in UTC, or nothing ("N/A", "NONE").
 std::optional<std::string> parse_squeue_end(std::string_view text);

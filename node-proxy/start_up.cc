@@ -62,7 +62,8 @@ Result<StartPlace> take_start_place(const Options& options, const Environment& e
     return fail(Errc::kSystem, "HOME", "is not set; name a directory with --state-dir");
   }
   std::string host = host_name();
-  auto identity = job_identity(environment, host, getpid());
+  auto identity = job_identity(environment, host, getpid(),
+                               options.verb == Verb::kRun ? RecordKind::kRun : RecordKind::kServe);
   if (!identity) return tl::unexpected<Error>(identity.error());
   auto opened = RecordDir::open(options.state_dir);
   if (!opened) return tl::unexpected<Error>(opened.error());

@@ -15,6 +15,7 @@
 #include "common/rfc3339.h"
 #include "node-proxy/access.h"
 #include "node-proxy/app_target.h"
+#include "node-proxy/job.h"
 #include "node-proxy/loopback_client.h"
 #include "node-proxy/ports_verb.h"
 #include "node-proxy/process.h"
@@ -55,7 +56,8 @@ Result<StoredRecord> find_running(const Options& options, const Environment& env
   const std::string host = host_name();
   auto records = dir->read_all();
   std::erase_if(records, [&host](const auto& stored) { return !is_live(stored.record, host); });
-  auto chosen = choose_record(std::move(records), environment("SLURM_JOB_ID").value_or(""));
+  auto chosen = choose_record(std::move(records), environment("SLURM_JOB_ID").value_or(""),
+                              environment(kRunVariable).value_or(""));
   if (!chosen) return not_running("no live record of " + host + " in " + options.state_dir);
   return std::move(*chosen);
 }
@@ -246,10 +248,13 @@ Status dispatch(const Options& options, const Environment& environment) {
 
 }  // namespace
 
-std::optional<StoredRecord> choose_record(std::vector<StoredRecord> live,
-                                          const std::string& job_id) {
+std::optional<StoredRecord> choose_record(std::vector<StoredRecord> live, const std::string& job_id,
+                                          const std::string& run_id) {
   if (live.empty()) return std::nullopt;
-  const auto better = [&job_id](const StoredRecord& a, const StoredRecord& b) {
+  const auto better = [&](const StoredRecord& a, const StoredRecord& b) {
+    const bool a_encloses = a.id == run_id;
+    const bool b_encloses = b.id == run_id;
+    if (a_encloses != b_encloses) return a_encloses;
     const bool a_own = a.record.job_id == job_id;
     const bool b_own = b.record.job_id == job_id;
     if (a_own != b_own) return a_own;

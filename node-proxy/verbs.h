@@ -11,9 +11,10 @@ namespace hpc {
 /// stderr. Returns the exit code.
 int run_verb(const Options& options, const Environment& environment);
 
-/// Of the live records of this host: the one of `job_id` (empty: none), else the newest.
-std::optional<StoredRecord> choose_record(std::vector<StoredRecord> live,
-                                          const std::string& job_id);
+/// Of the live records of this host: the one called `run_id` (inside the command of `run`; empty:
+/// outside), else one of `job_id` (empty: none), else any; of several the newest.
+std::optional<StoredRecord> choose_record(std::vector<StoredRecord> live, const std::string& job_id,
+                                          const std::string& run_id);
 
 /// The lines of `env`, for eval in a POSIX shell.
 std::string env_lines(std::uint16_t port, const std::string& url_template);

@@ -13,14 +13,14 @@ namespace {
 
 using Variables = std::map<std::string, std::string>;
 
-Result<JobIdentity> identity(const Variables& variables) {
+Result<JobIdentity> identity(const Variables& variables, RecordKind kind = RecordKind::kServe) {
   return job_identity(
       [&](const char* name) -> std::optional<std::string> {
         const auto found = variables.find(name);
         if (found == variables.end()) return std::nullopt;
         return found->second;
       },
-      "node-07", 4711);
+      "node-07", 4711, kind);
 }
 
 TEST(JobIdentityTest, OutsideSlurmItIsHostAndProcess) {
@@ -54,6 +54,13 @@ TEST(JobIdentityTest, TheFirstShellOfAJobSpeaksForIt) {
   EXPECT_FALSE(identity({{"SLURM_JOB_ID", "77"}, {"SLURM_STEP_ID", "0"}})->in_first_shell);
   EXPECT_FALSE(identity({{"SLURM_JOB_ID", "77"}, {"SLURM_NODEID", "1"}})->in_first_shell);
   EXPECT_FALSE(identity({})->in_first_shell);
+}
+
+TEST(JobIdentityTest, RunHasANameOfItsOwnAndTheJobsNumber) {
+  const auto got = identity({{"SLURM_JOB_ID", "77"}, {"SLURM_NODEID", "0"}}, RecordKind::kRun);
+  EXPECT_EQ(got->id, "77-node-07-4711");
+  EXPECT_EQ(got->job_id, "77");
+  EXPECT_EQ(identity({}, RecordKind::kRun)->id, "node-07-4711") << "the process is in it already";
 }
 
 TEST(JobIdentityTest, RefusesAnIdThatIsAPath) {
@@ -92,10 +99,22 @@ TEST(ChooseRecordTest, OwnJobFirstThenTheNewest) {
   const std::vector<StoredRecord> live = {stored("1", "1", "2026-03-01T12:00:00Z"),
                                           stored("2", "2", "2026-03-01T13:00:00.5Z"),
                                           stored("3", "3", "2026-03-01T13:00:00Z")};
-  EXPECT_EQ(choose_record(live, "1")->id, "1");
-  EXPECT_EQ(choose_record(live, "")->id, "2");
-  EXPECT_EQ(choose_record(live, "99")->id, "2");
-  EXPECT_FALSE(choose_record({}, "1").has_value());
+  EXPECT_EQ(choose_record(live, "1", "")->id, "1");
+  EXPECT_EQ(choose_record(live, "", "")->id, "2");
+  EXPECT_EQ(choose_record(live, "99", "")->id, "2");
+  EXPECT_FALSE(choose_record({}, "1", "1").has_value());
+}
+
+TEST(ChooseRecordTest, InsideOfARunItIsThatOne) {
+  const std::vector<StoredRecord> live = {stored("7", "7", "2026-03-01T12:00:00Z"),
+                                          stored("7-n-10", "7", "2026-03-01T13:00:00Z"),
+                                          stored("7-n-11", "7", "2026-03-01T14:00:00Z")};
+  EXPECT_EQ(choose_record(live, "7", "7-n-10")->id, "7-n-10");
+  EXPECT_EQ(choose_record(live, "", "7-n-10")->id, "7-n-10");
+  EXPECT_EQ(choose_record(live, "7", "")->id, "7-n-11");
+  // A run that has ended, or whose records are in another directory.
+  EXPECT_EQ(choose_record(live, "7", "7-n-12")->id, "7-n-11");
+  EXPECT_EQ(choose_record({live[1]}, "7", "")->id, "7-n-10") << "the only one of the job";
 }
 
 TEST(VerbTextTest, UrlAndEnv) {
