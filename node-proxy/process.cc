@@ -55,6 +55,9 @@ std::optional<ProcessStat> parse_process_stat(std::string_view text) {
     const std::size_t space = text.find(' ');
     if (space == std::string_view::npos) return std::nullopt;
     text.remove_prefix(space + 1);
+    if (i != 0) continue;
+    const auto parent = std::from_chars(text.data(), text.data() + text.size(), stat.parent);
+    if (parent.ec != std::errc{} || stat.parent < 0) return std::nullopt;
   }
   const auto [end, failed] =
       std::from_chars(text.data(), text.data() + text.size(), stat.start_ticks);

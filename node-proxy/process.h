@@ -17,10 +17,11 @@ std::int64_t unix_ms();
 struct ProcessStat {
   char state = '?';              // 'R', 'S', 'D', 'Z' ...
   std::int64_t start_ticks = 0;  // since boot
+  std::int64_t parent = 0;       // pid of it
 };
 
-/// The third and the 22nd field of it. The second is a name in parentheses that the process chose
-/// and that may itself hold spaces and parentheses. Nothing when it is no such line.
+/// The third, the fourth and the 22nd field of it. The second is a name in parentheses that the
+/// process chose and that may itself hold spaces and parentheses. Nothing when it is no such line.
 std::optional<ProcessStat> parse_process_stat(std::string_view text);
 
 /// Reads it below `proc`, which is "/proc" but for tests.
