@@ -96,11 +96,15 @@ std::string why_not(const DiscoveryReport& report, const JobRecord& record) {
   return "";
 }
 
+// `run` calls its record ID-HOST-PID, as a step's or another node's hpc-proxy does, and says how
+// its command has ports of its own.
+bool is_plain(const Candidate& candidate) {
+  return candidate.name == candidate.record.job_id && !candidate.record.private_ports;
+}
+
 // Plain records before those of `run`, then the newest. RFC 3339 in UTC sorts as text.
 bool better(const Candidate& a, const Candidate& b) {
-  const bool a_plain = a.name == a.record.job_id;
-  const bool b_plain = b.name == b.record.job_id;
-  if (a_plain != b_plain) return a_plain;
+  if (is_plain(a) != is_plain(b)) return is_plain(a);
   return a.record.started_at > b.record.started_at;
 }
 

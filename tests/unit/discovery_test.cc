@@ -31,6 +31,7 @@ struct RecordSpec {
   std::string addresses = R"("10.77.0.21")";
   int port = 45678;
   int uid = 1000;
+  bool run = false;
 };
 
 std::string record_text(const RecordSpec& spec = {}) {
@@ -39,7 +40,8 @@ std::string record_text(const RecordSpec& spec = {}) {
          spec.addresses + R"(],"port":)" + std::to_string(spec.port) + R"(,"pid":77,"uid":)" +
          std::to_string(spec.uid) + R"(,"token":")" + std::string(64, '5') + R"(","job_id":")" +
          spec.job_id + R"(","app":null,"started_at":")" + spec.started_at +
-         R"(","job_end":null,"program_version":"0.1.0"})";
+         R"(","job_end":null,"program_version":"0.1.0")" +
+         (spec.run ? R"(,"private":{"mode":"netns","addresses":[]}})" : "}");
 }
 
 // A login node with SLURM on which job 4711 of uid 1000 runs on c1.
@@ -291,6 +293,7 @@ struct OrderCase {
     std::string file;
     std::string job;
     std::string minute;
+    bool run = false;  // it says so inside
   };
   std::vector<File> files;
   std::vector<std::string> accepted;
@@ -320,6 +323,10 @@ const OrderCase kOrderCases[] = {
      {"4712-c1-1"},
      {"4711"},
      "4712"},
+    {"run_by_what_it_says",
+     {{"4711", "4711", "20", true}, {"4712", "4712", "10"}},
+     {"4712", "4711"},
+     {}},
     {"newest_run",
      {{"4711-c1-2", "4711", "10"}, {"4711-c1-1", "4711", "20"}},
      {"4711-c1-1", "4711-c1-2"},
@@ -343,8 +350,9 @@ INSTANTIATE_TEST_SUITE_P(All, OrderTest, ::testing::ValuesIn(kOrderCases),
 TEST_P(OrderTest, PlainBeforeRunThenNewestAtMostFive) {
   auto report = site();
   report.jobs.push_back({"4712", "c1", "4712"});
-  for (const auto& [file, job, minute] : GetParam().files) {
+  for (const auto& [file, job, minute, run] : GetParam().files) {
     RecordSpec spec;
+    spec.run = run;
     spec.job_id = job;
     spec.started_at = "2026-11-21T07:" + minute + ":00Z";
     report.records.push_back({file + ".json", record_text(spec)});
