@@ -1,8 +1,10 @@
 #pragma once
+#include <functional>
 #include <string>
 #include <vector>
 
 #include "node-proxy/app_connector.h"
+#include "node-proxy/port_list.h"
 
 namespace hpc {
 
@@ -10,7 +12,11 @@ namespace hpc {
 struct AppReach {
   // Tried before 127.0.0.1 and ::1 (run/private_addresses.h).
   std::vector<std::string> private_addresses;
-  TcpDial dial;  // empty: connections are opened from this process's own network
+  std::string private_mode;  // "loopback", "netns", for the record; empty: ports of everybody
+  TcpDial dial;              // empty: connections are opened from this process's own network
+  // Of the list of ports: see PortScope.
+  std::function<PortScope::Sockets()> network_space;
+  std::function<void(const std::vector<SocketEntry>&)> on_look;
 };
 
 }  // namespace hpc

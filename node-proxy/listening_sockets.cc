@@ -37,6 +37,17 @@ Result<std::vector<SocketEntry>> read_listening_sockets(const std::string& proc_
   return out;
 }
 
+Result<std::vector<SocketEntry>> own_listening_sockets_over(int fd, std::uint32_t uid) {
+  std::vector<SocketEntry> out;
+  if (uid == kOverflowUid) return out;
+  const auto dump = [&](int family) {
+    return dump_sockets_over(fd, family, IPPROTO_TCP, kListening, keeper_of(uid, out));
+  };
+  if (auto v4 = dump(AF_INET); !v4) return tl::unexpected<Error>(v4.error());
+  [[maybe_unused]] const auto v6 = dump(AF_INET6);  // a kernel may have none
+  return out;
+}
+
 Result<std::vector<SocketEntry>> own_listening_sockets(std::uint32_t uid) {
   std::vector<SocketEntry> out;
   if (uid == kOverflowUid) return out;

@@ -16,6 +16,10 @@ constexpr std::size_t kOwnSocketsMax = 4096;
 /// kOwnSocketsMax. kSystem when the kernel cannot be asked; the overflow uid owns nothing.
 Result<std::vector<SocketEntry>> own_listening_sockets(std::uint32_t uid);
 
+/// The same of another network namespace, over a netlink socket made there (dump_sockets_over()).
+/// There may be none. kSystem when it cannot be asked.
+Result<std::vector<SocketEntry>> own_listening_sockets_over(int fd, std::uint32_t uid);
+
 /// The same from the tables tcp and tcp6 in the directory `proc_net`.
 Result<std::vector<SocketEntry>> read_listening_sockets(const std::string& proc_net,
                                                         std::uint32_t uid);

@@ -179,10 +179,13 @@ Status post_with_token(const JobRecord& record, const std::string& target,
   return {};
 }
 
-Status look_for_listener(std::uint16_t port, bool anybody) {
+Status look_for_listener(std::uint16_t port, bool anybody,
+                         const std::vector<std::string>& private_addresses) {
   const auto owner = make_target_owner(make_system_lookup());
   bool foreign = false;
-  for (const char* address : {"127.0.0.1", "::1"}) {
+  std::vector<std::string> addresses = private_addresses;
+  addresses.insert(addresses.end(), {"127.0.0.1", "::1"});
+  for (const std::string& address : addresses) {
     const auto fd = connect_to(address, port);
     if (!fd) continue;
     if (anybody) return {};
@@ -190,7 +193,8 @@ Status look_for_listener(std::uint16_t port, bool anybody) {
     if (verdict && *verdict == TargetVerdict::kOurs) return {};
     foreign = foreign || !verdict || *verdict == TargetVerdict::kForeign;
   }
-  if (!foreign) {
+  // A run's command gets the port all the same.
+  if (!foreign || !private_addresses.empty()) {
     return fail(Errc::kRefused, "hpc-proxy",
                 "nothing listens on port " + std::to_string(port) + " yet");
   }

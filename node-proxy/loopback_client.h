@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "common/job_record.h"
 #include "common/result.h"
@@ -21,9 +22,11 @@ Result<std::string> get_with_token(const JobRecord& record, const std::string& t
 Status post_with_token(const JobRecord& record, const std::string& target,
                        const std::string& fields);
 
-/// Does a program of this user's listen on that port of 127.0.0.1 or [::1]? The rule is that of
+/// Does a program of this user's listen on that port of one of these `private_addresses` (of a run,
+/// from its record), 127.0.0.1 or [::1]? The rule is that of
 /// forwarded requests (common/target_owner.h); nothing is sent. kRefused: nothing listens;
 /// kForbidden: only somebody else's program does. With `anybody` any program counts.
-Status look_for_listener(std::uint16_t port, bool anybody);
+Status look_for_listener(std::uint16_t port, bool anybody,
+                         const std::vector<std::string>& private_addresses);
 
 }  // namespace hpc

@@ -37,7 +37,7 @@ JobRecord make_record(const JobIdentity& identity, const std::string& host,
 }
 
 NodeProxyState make_state(const Options& options, const JobIdentity& identity,
-                          const std::string& host) {
+                          const std::string& host, const AppReach& reach) {
   NodeProxyState state;
   state.started_unix_ms = unix_ms();
   state.record = make_record(identity, host, state.started_unix_ms);
@@ -46,6 +46,9 @@ NodeProxyState make_state(const Options& options, const JobIdentity& identity,
   state.allow_ports = options.allow_ports;
   state.root_fallback = options.root_fallback;
   state.base_rewrite = options.base_rewrite;
+  if (!reach.private_mode.empty()) {
+    state.record.private_ports = {reach.private_mode, reach.private_addresses};
+  }
   if (!options.app.empty()) state.record.app = {options.app, options.keep_prefix};
   return state;
 }
@@ -88,14 +91,14 @@ NodeServer::NodeServer(Loop& loop, const Options& options, const RecordDir& dir,
       dir_(dir),
       identity_(std::move(identity)),
       log_(log),
-      state_(make_state(options, identity_, host)),
+      state_(make_state(options, identity_, host, reach)),
       lookup_(make_system_lookup()),
       owner_(make_peer_owner(lookup_)),
       target_owner_(make_target_owner(lookup_)),
       access_(state_.record.token, options.require_token, geteuid(), *owner_),
       connector_(loop, *target_owner_, connector_rules(options, reach), std::move(reach.dial)),
       pool_(loop, connector_),
-      ports_(loop, geteuid()),
+      ports_(loop, geteuid(), {reach.private_addresses, reach.network_space, reach.on_look}),
       handler_(std::make_unique<NodeProxy>(
           state_, access_, pool_, ports_, loop, log, [this] { return server_->stats(); },
           [this](auto app) { return set_app(std::move(app)); })),

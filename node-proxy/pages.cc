@@ -39,7 +39,22 @@ std::string warning_html(const NodeProxyState& state) {
 }
 
 std::string quiet(std::string_view text) {
+  if (text.empty()) return {};
   return "<p><small>" + escape_html(text) + "</small></p>\n";
+}
+
+/// What "(private)" in the table means, and what its absence means.
+std::string_view private_note(const PortsView& view, const NodeProxyState& state) {
+  if (!state.record.private_ports) return {};
+  const bool all = std::all_of(view.ports.begin(), view.ports.end(),
+                               [](const auto& port) { return port.is_private; });
+  constexpr std::string_view kAll =
+      "Private ports are this session's own: other users of this node can use the same numbers.";
+  constexpr std::string_view kSome =
+      "Private ports are this session's own: other users of this node can use the same numbers. "
+      "The "
+      "others are the whole node's: nobody else can use that number here.";
+  return all ? kAll : kSome;
 }
 
 std::string start_hint(std::uint16_t port) {
@@ -157,6 +172,7 @@ std::string Pages::ports_html() const {
   }
   if (!view.ports.empty()) {
     html += quiet("Your own programs that can be reached here. Reload this page to look again.");
+    html += quiet(private_note(view, state_));
   }
   return html + quiet(job_text(state_, unix_ms()));
 }

@@ -14,30 +14,51 @@ namespace {
 constexpr std::int64_t kFirstSliceUs = 3000;
 constexpr std::int64_t kSliceUs = 1000;
 
-/// The address that a socket is bound to, of those over which hpc-proxy reaches it.
-const char* reachable_address(const SocketEnd& bound) {
-  for (const char* address : {"127.0.0.1", "0.0.0.0", "::1", "::"}) {
-    const auto end = make_socket_end(address, bound.port);
-    if (end && *end == bound) return address;
+bool is_at(const SocketEnd& bound, const std::string& address) {
+  const auto end = make_socket_end(address, bound.port);
+  return end && *end == bound;
+}
+
+using PortsByNumber = std::map<std::uint16_t, ListeningPort>;
+
+void add_socket(PortsByNumber& ports, const SocketEntry& socket, const std::string& address,
+                bool is_private) {
+  ListeningPort& port = ports[socket.local.port];
+  port.port = socket.local.port;
+  port.is_private = port.is_private || is_private;
+  // SO_REUSEPORT: of a server's hundred sockets with the same address one is looked for.
+  if (std::find(port.addresses.begin(), port.addresses.end(), address) != port.addresses.end()) {
+    return;
   }
-  return nullptr;
+  port.addresses.push_back(address);
+  port.inodes.push_back(socket.inode);
 }
 
 }  // namespace
 
-PortsView make_ports_view(const std::vector<SocketEntry>& sockets, std::uint16_t own_port) {
-  std::map<std::uint16_t, ListeningPort> by_number;
-  for (const SocketEntry& socket : sockets) {
-    const char* const address = reachable_address(socket.local);
-    if (address == nullptr || socket.local.port == own_port) continue;
-    ListeningPort& port = by_number[socket.local.port];
-    port.port = socket.local.port;
-    // SO_REUSEPORT: of a server's hundred sockets with the same address one is looked for.
-    if (std::find(port.addresses.begin(), port.addresses.end(), address) != port.addresses.end()) {
-      continue;
+const char* common_address(const SocketEnd& bound) {
+  for (const char* address : {"127.0.0.1", "0.0.0.0", "::1", "::"}) {
+    if (is_at(bound, address)) return address;
+  }
+  return nullptr;
+}
+
+PortsView make_ports_view(const std::vector<SocketEntry>& sockets, std::uint16_t own_port,
+                          const PortScope& scope) {
+  PortsByNumber by_number;
+  // Private ones first, in the order in which they are tried: whose program is shown is whose
+  // answers.
+  for (const std::string& address : scope.private_addresses) {
+    for (const SocketEntry& socket : sockets) {
+      if (socket.local.port == own_port || !is_at(socket.local, address)) continue;
+      add_socket(by_number, socket, address, true);
     }
-    port.addresses.emplace_back(address);
-    port.inodes.push_back(socket.inode);
+  }
+  const bool elsewhere = static_cast<bool>(scope.network_space);
+  for (const SocketEntry& socket : sockets) {
+    const char* const address = common_address(socket.local);
+    if (address == nullptr || socket.local.port == own_port) continue;
+    add_socket(by_number, socket, address, elsewhere);
   }
   PortsView view;
   view.known = true;
@@ -48,8 +69,12 @@ PortsView make_ports_view(const std::vector<SocketEntry>& sockets, std::uint16_t
   return view;
 }
 
-PortList::PortList(Loop& loop, std::uint32_t uid)
-    : loop_(loop), uid_(uid), finder_("/proc", uid, loop), timer_(loop, [this] { go_on(); }) {}
+PortList::PortList(Loop& loop, std::uint32_t uid, PortScope scope)
+    : loop_(loop),
+      uid_(uid),
+      scope_(std::move(scope)),
+      finder_("/proc", uid, loop),
+      timer_(loop, [this] { go_on(); }) {}
 
 const PortsView& PortList::ports() {
   const std::uint64_t now_ms = loop_.now_ms();
@@ -62,8 +87,9 @@ const PortsView& PortList::ports() {
 
 void PortList::refresh() {
   timer_.stop();
-  const auto sockets = own_listening_sockets(uid_);
-  view_ = sockets ? make_ports_view(*sockets, own_port_) : PortsView{};
+  const auto sockets = scope_.network_space ? scope_.network_space() : own_listening_sockets(uid_);
+  view_ = sockets ? make_ports_view(*sockets, own_port_, scope_) : PortsView{};
+  if (sockets && scope_.on_look) scope_.on_look(*sockets);
   std::vector<std::uint32_t> inodes;
   for (const ListeningPort& port : view_.ports) {
     inodes.insert(inodes.end(), port.inodes.begin(), port.inodes.end());

@@ -37,8 +37,10 @@ std::string link_text(std::uint16_t port, const NodeProxyState& state, std::stri
   return "<a href=\"" + escape_html(std::string(home) + path_of(port)) + "\">" + number + "</a>";
 }
 
-const char* left_out_note(std::uint16_t port, const NodeProxyState& state) {
-  return state.allow_ports.contains(port) ? "" : " <small>(outside --allow-ports)</small>";
+std::string notes(const ListeningPort& port, const NodeProxyState& state) {
+  std::string html = port.is_private ? " <small>(private)</small>" : "";
+  if (!state.allow_ports.contains(port.port)) html += " <small>(outside --allow-ports)</small>";
+  return html;
 }
 
 using JsonWriter = rapidjson::Writer<rapidjson::StringBuffer>;
@@ -74,6 +76,8 @@ void put_port(JsonWriter& json, const ListeningPort& port, const NodeProxyState&
   json.StartArray();
   for (const auto& address : port.addresses) json.String(address.c_str());
   json.EndArray();
+  json.Key("private");
+  json.Bool(port.is_private);
   if (state.allow_ports.contains(port.port)) {
     put(json, "path", path_of(port.port));
     put(json, "url", fill_url(state.url_template, std::to_string(port.port)));
@@ -149,7 +153,7 @@ std::string ports_rows(const PortsView& view, const NodeProxyState& state,
                        std::int64_t now_unix_ms) {
   std::string html;
   for (const ListeningPort& port : view.ports) {
-    html += "<tr><td>" + link_text(port.port, state, "") + left_out_note(port.port, state);
+    html += "<tr><td>" + link_text(port.port, state, "") + notes(port, state);
     if (!port.process) {
       html += "</td><td>unknown</td><td></td><td></td></tr>\n";
       continue;
@@ -169,7 +173,7 @@ std::string ports_items(const PortsView& view, const NodeProxyState& state, std:
     const ListeningPort& port = view.ports[i];
     html += "<li>" + link_text(port.port, state, home);
     if (port.process) html += " " + escape_html(port.process->name);
-    html += left_out_note(port.port, state);
+    html += notes(port, state);
     html += "</li>\n";
   }
   const std::size_t more = view.ports.size() - shown + view.left_out;

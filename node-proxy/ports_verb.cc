@@ -39,6 +39,11 @@ TableRow row_of(const rapidjson::Value& port, const std::string& url_template) {
           known ? duration_text(age->value.GetInt64()) : std::string(), url};
 }
 
+bool is_private(const rapidjson::Value& port) {
+  const auto found = port.FindMember("private");
+  return found != port.MemberEnd() && found->value.IsTrue();
+}
+
 bool names_complete(const std::string& body) {
   Json json;
   json.Parse<rapidjson::kParseIterativeFlag>(body.data(), body.size());
@@ -55,10 +60,37 @@ Result<std::string> ports_lines(const std::string& body, const std::string& url_
     return fail(Errc::kNetwork, "hpc-proxy", "its list of ports is not what was expected");
   }
   std::vector<TableRow> rows;
+  bool any_private = false;
   for (const auto& port : json["ports"].GetArray()) {
-    if (port.IsObject()) rows.push_back(row_of(port, url_template));
+    if (!port.IsObject()) continue;
+    rows.push_back(row_of(port, url_template));
+    rows.back().emplace_back(is_private(port) ? "yes" : "no");
+    any_private = any_private || is_private(port);
   }
-  return text_table({"PORT", "PROGRAM", "PROCESS", "RUNS FOR", "URL"}, rows, terminal);
+  TableRow heading = {"PORT", "PROGRAM", "PROCESS", "RUNS FOR", "URL", "PRIVATE"};
+  if (!any_private) {  // a column that nobody needs
+    heading.pop_back();
+    for (TableRow& row : rows) row.pop_back();
+  }
+  return text_table(heading, rows, terminal);
+}
+
+bool has_port(const std::string& body, std::uint16_t port) {
+  Json json;
+  json.Parse<rapidjson::kParseIterativeFlag>(body.data(), body.size());
+  if (!json.IsObject() || !json.HasMember("ports") || !json["ports"].IsArray()) return false;
+  for (const auto& entry : json["ports"].GetArray()) {
+    if (entry.IsObject() && text_of(entry, "port") == std::to_string(port)) return true;
+  }
+  return false;
+}
+
+Status look_in_ports(const JobRecord& record, std::uint16_t port) {
+  const auto body = get_with_token(record, "/ports");
+  if (!body) return tl::unexpected<Error>(body.error());
+  if (has_port(*body, port)) return {};
+  return fail(Errc::kRefused, "hpc-proxy",
+              "nothing listens on port " + std::to_string(port) + " yet");
 }
 
 Status print_ports(const JobRecord& record, const Options& options) {

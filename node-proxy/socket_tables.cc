@@ -60,14 +60,22 @@ struct CloseFile {
 }  // namespace
 
 Status dump_sockets(int family, int protocol, std::uint32_t states, const SocketVisitor& visit) {
-  // A socket of its own for each dump: what an earlier one left unread would be taken for this.
   const OwnedFd fd(socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_SOCK_DIAG));
   if (fd.get() < 0) return system_failure("netlink socket");
-  if (auto asked = ask_for_dump(fd.get(), family, protocol, states); !asked) return asked;
+  return dump_sockets_over(fd.get(), family, protocol, states, visit);
+}
+
+Status dump_sockets_over(int fd, int family, int protocol, std::uint32_t states,
+                         const SocketVisitor& visit) {
   std::vector<char> piece(kPieceBytes);
+  // What an earlier question that failed has left there would be taken for the answer.
+  for (int pieces = 0; pieces < kPiecesMax; ++pieces) {
+    if (recv(fd, piece.data(), piece.size(), MSG_DONTWAIT) < 0 && errno != EINTR) break;
+  }
+  if (auto asked = ask_for_dump(fd, family, protocol, states); !asked) return asked;
   for (int pieces = 0; pieces < kPiecesMax; ++pieces) {
     // The kernel makes the next piece while the last is read; waiting could only hang the loop.
-    const ssize_t size = recv(fd.get(), piece.data(), piece.size(), MSG_DONTWAIT);
+    const ssize_t size = recv(fd, piece.data(), piece.size(), MSG_DONTWAIT);
     if (size < 0 && errno == EINTR) continue;
     if (size < 0) return system_failure("netlink receive");
     const auto ended = parse_socket_dump(

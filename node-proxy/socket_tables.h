@@ -19,6 +19,10 @@ constexpr std::uint32_t kAllSocketStates = ~std::uint32_t{0};
 /// for each. Answered at once, about 1 us a socket. kSystem when the kernel cannot be asked, or
 /// its answer was cut; some sockets may have been visited then.
 Status dump_sockets(int family, int protocol, std::uint32_t states, const SocketVisitor& visit);
+/// The same over a NETLINK_SOCK_DIAG socket of the caller's, which may be of another network
+/// namespace and is the caller's to keep for the next question.
+Status dump_sockets_over(int fd, int family, int protocol, std::uint32_t states,
+                         const SocketVisitor& visit);
 
 /// Reads one table, "/proc/net/tcp". Lines that are none are passed over. kSystem when it is not
 /// readable.

@@ -29,6 +29,17 @@ void put(JsonWriter& json, const char* name, std::uint64_t value) {
   json.Uint64(value);
 }
 
+void put_private(JsonWriter& json, const JobRecord::Private& value) {
+  json.Key("private");
+  json.StartObject();
+  put(json, "mode", std::string_view(value.mode));
+  json.Key("addresses");
+  json.StartArray();
+  for (const std::string& address : value.addresses) json.String(address.c_str());
+  json.EndArray();
+  json.EndObject();
+}
+
 }  // namespace
 
 std::string status_json(const NodeProxyState& state, const HttpServerStats& stats,
@@ -49,6 +60,7 @@ std::string status_json(const NodeProxyState& state, const HttpServerStats& stat
   std::optional<std::string> app;
   if (record.app) app = record.app->target;
   put(json, "app", app);
+  if (record.private_ports) put_private(json, *record.private_ports);
   json.Key("walltime_warning");
   json.Bool(state.walltime_warning);
   put(json, "started_at", std::string_view(record.started_at));

@@ -62,12 +62,27 @@ Result<StoredRecord> find_running(const Options& options, const Environment& env
   return std::move(*chosen);
 }
 
+/// "loopback (127.64.12.8, 127.64.12.9)"
+std::string private_text(const rapidjson::Value& value) {
+  std::string text;
+  if (value.HasMember("mode") && value["mode"].IsString()) text = value["mode"].GetString();
+  if (!value.HasMember("addresses") || !value["addresses"].IsArray()) return text;
+  const char* before = " (";
+  for (const auto& address : value["addresses"].GetArray()) {
+    if (!address.IsString()) continue;
+    text.append(before).append(address.GetString());
+    before = ", ";
+  }
+  return value["addresses"].Empty() ? text : text + ")";
+}
+
 std::string member(const Json& json, const char* name) {
   const auto found = json.FindMember(name);
   if (found == json.MemberEnd()) return {};
   if (found->value.IsString()) return found->value.GetString();
   if (found->value.IsUint64()) return std::to_string(found->value.GetUint64());
   if (found->value.IsBool()) return found->value.GetBool() ? "yes" : "no";
+  if (found->value.IsObject()) return private_text(found->value);
   return "unknown";
 }
 
@@ -159,6 +174,15 @@ Status list_ports(const Options& options, const Environment& environment) {
   return print_ports(running->record, options);
 }
 
+/// Does a program listen there, where hpc-proxy reaches it?
+Status look_for(const JobRecord& record, std::uint16_t port, bool anybody) {
+  const auto& private_ports = record.private_ports;
+  // Of a network space only hpc-proxy knows, also when we are inside.
+  if (private_ports && private_ports->mode == "netns") return look_in_ports(record, port);
+  return look_for_listener(port, anybody,
+                           private_ports ? private_ports->addresses : std::vector<std::string>());
+}
+
 /// Is there what `wait` waits for? Why not, as an error that may pass.
 Status look_once(const Options& options, const Environment& environment, std::uint16_t port) {
   const auto running = find_running(options, environment);
@@ -167,7 +191,7 @@ Status look_once(const Options& options, const Environment& environment, std::ui
     return fail(Errc::kNotFound, "hpc-proxy", "is not running yet");
   }
   if (port == 0) return {};
-  const auto there = look_for_listener(port, options.allow_foreign_ports.contains(port));
+  const auto there = look_for(running->record, port, options.allow_foreign_ports.contains(port));
   if (there) return {};
   // Whoever has the port now may leave it.
   return fail(Errc::kRefused, there.error().where, there.error().detail);

@@ -22,7 +22,8 @@ class FakePorts final : public PortSource {
     view.ports.push_back({port,
                           {"127.0.0.1"},
                           {1},
-                          ProcessFinder::Process{pid, 1, started_unix_ms, std::move(name)}});
+                          ProcessFinder::Process{pid, 1, started_unix_ms, std::move(name)},
+                          false});
   }
   PortsView view;
   int asked = 0;

@@ -14,6 +14,7 @@
 #include <ostream>
 
 #include "common/peer_owner.h"
+#include "node-proxy/socket_tables.h"
 
 namespace hpc {
 namespace {
@@ -148,6 +149,30 @@ TEST(ListeningSocketsTest, ReadsTheTablesOfProc) {
   EXPECT_EQ((*got)[0].local, *make_socket_end("127.0.0.1", 5500));
   std::filesystem::remove_all(dir);
   EXPECT_EQ(read_listening_sockets(dir, kUid).error().code, Errc::kSystem);
+}
+
+TEST(ListeningSocketsTest, AsksAgainAndAgainOverASocketThatIsGiven) {
+  const int fd = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+  ASSERT_GE(fd, 0);
+  for (int round = 0; round < 3; ++round) {
+    const auto own = own_listening_sockets_over(fd, geteuid());
+    ASSERT_TRUE(own) << round << ": " << describe(own.error());
+    // A question that nobody has read the answer of must not be taken for the next one's.
+    const auto cut =
+        dump_sockets_over(fd, AF_INET, IPPROTO_TCP, kAllSocketStates, [](const auto&) {});
+    ASSERT_TRUE(cut);
+    struct {
+      nlmsghdr header;
+      inet_diag_req_v2 request;
+    } left{};
+    left.header = {sizeof left, SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST | NLM_F_DUMP, 99, 0};
+    left.request.sdiag_family = AF_INET;
+    left.request.sdiag_protocol = IPPROTO_TCP;
+    left.request.idiag_states = kAllSocketStates;
+    ASSERT_GT(send(fd, &left, sizeof left, 0), 0);
+  }
+  close(fd);
+  EXPECT_EQ(own_listening_sockets_over(fd, geteuid()).error().code, Errc::kSystem);
 }
 
 TEST(ListeningSocketsTest, FindsARealListener) {

@@ -129,10 +129,30 @@ TEST_F(PagesTest, PortsThatAreNotLetThroughAreNoLinks) {
   EXPECT_STREQ(document["ports"][1]["url"].GetString(), "http://127.0.0.1:9000/port/5500/");
 }
 
+TEST_F(PagesTest, PrivatePortsAreShownAsSuch) {
+  list.add(5500, "node");
+  list.view.ports[0].is_private = true;
+  EXPECT_FALSE(has(pages.ports(true), "numbers")) << "nothing is explained without a run";
+  state.record.private_ports = JobRecord::Private{"loopback", {"127.64.12.8"}};
+  auto page = pages.ports(true);
+  EXPECT_TRUE(has(page, "<a href=\"port/5500/\">5500</a> <small>(private)</small></td>"));
+  EXPECT_TRUE(has(page, "can use the same numbers"));
+  EXPECT_FALSE(has(page, "the whole node"));
+  list.add(8080, "go-server");
+  page = pages.ports(true);
+  EXPECT_TRUE(has(page, ">8080</a></td>"));
+  EXPECT_TRUE(has(page, "The others are the whole node"));
+  EXPECT_TRUE(has(pages.waiting(5501, person), "5500</a> node <small>(private)</small></li>"));
+  const auto answer = pages.ports(false);
+  const auto document = json(answer);
+  EXPECT_TRUE(document["ports"][0]["private"].IsTrue());
+  EXPECT_TRUE(document["ports"][1]["private"].IsFalse());
+}
+
 TEST_F(PagesTest, PortsJsonTellsAll) {
   state.url_template = "https://hpc.example.org/user/u/c/i/port/{port}/";
   list.add(5500, "node", 77);
-  list.view.ports.push_back({5501, {"0.0.0.0", "::"}, {2}, std::nullopt});
+  list.view.ports.push_back({5501, {"0.0.0.0", "::"}, {2}, std::nullopt, false});
   list.view.left_out = 3;
   list.view.names_complete = false;
   const auto answer = pages.ports(false);

@@ -38,7 +38,48 @@ TEST(PortsViewTest, PortIsOneLineHoweverManySocketsItHas) {
   EXPECT_EQ(view.ports[0].inodes, (std::vector<std::uint32_t>{3, 4}));
 }
 
+const PortScope kLoopback{{"127.64.12.8", "127.64.12.9"}, {}, {}};
+
+TEST(PortsViewTest, PrivateAddressesOfThisRunCanBeReached) {
+  const auto view =
+      make_ports_view({listener("127.64.12.8", 5500), listener("127.64.12.9", 5501),
+                       listener("::ffff:127.64.12.8", 5502), listener("127.0.0.1", 5503),
+                       listener("127.64.12.10", 5504), listener("127.64.12.12", 5505)},
+                      0, kLoopback);
+  std::string text;
+  for (const auto& port : view.ports) {
+    text += std::to_string(port.port) + "@" + port.addresses.front() +
+            (port.is_private ? " private " : " ");
+  }
+  EXPECT_EQ(text,
+            "5500@127.64.12.8 private 5501@127.64.12.9 private 5502@127.64.12.8 private "
+            "5503@127.0.0.1 ");
+  EXPECT_EQ(make_ports_view({listener("127.64.12.8", 5500)}, 0).ports.size(), 0U)
+      << "another run's, or hpc-proxy's own without a run";
+}
+
+TEST(PortsViewTest, PrivateAndCommonSocketsOfAPortAreOneLine) {
+  const auto view = make_ports_view({listener("0.0.0.0", 5500, 3), listener("127.64.12.9", 5500, 4),
+                                     listener("127.64.12.8", 5500, 5)},
+                                    0, kLoopback);
+  ASSERT_EQ(view.ports.size(), 1U);
+  EXPECT_TRUE(view.ports[0].is_private);
+  // In the order in which they are tried, so the program that is named is the one that answers.
+  EXPECT_EQ(view.ports[0].addresses,
+            (std::vector<std::string>{"127.64.12.8", "127.64.12.9", "0.0.0.0"}));
+  EXPECT_EQ(view.ports[0].inodes, (std::vector<std::uint32_t>{5, 4, 3}));
+}
+
+TEST(PortsViewTest, EverythingInANetworkSpaceIsPrivate) {
+  const PortScope inside{{}, [] { return PortScope::Sockets(); }, {}};
+  const auto view =
+      make_ports_view({listener("127.0.0.1", 5500), listener("0.0.0.0", 9000)}, 9000, inside);
+  ASSERT_EQ(view.ports.size(), 1U) << "hpc-proxy's own number leads to itself";
+  EXPECT_TRUE(view.ports[0].is_private);
+}
+
 TEST(PortsViewTest, OwnPortIsNotAnApp) {
+  EXPECT_TRUE(make_ports_view({listener("127.64.12.8", 9000)}, 9000, kLoopback).ports.empty());
   EXPECT_TRUE(
       make_ports_view({listener("0.0.0.0", 9000), listener("::", 9000)}, 9000).ports.empty());
 }
@@ -102,6 +143,26 @@ TEST(PortListTest, NamesThisProcessAndLooksAgainAfterAWhile) {
   while (soon.active()) loop.turn();
   EXPECT_NE(line_of(list.ports(), second.port), nullptr);
   list.leave_out(second.port);
+}
+
+TEST(PortListTest, AsksAndTellsAsTheScopeSays) {
+  Loop loop;
+  int asked = 0;
+  std::vector<SocketEntry> told;
+  PortList list(loop, geteuid(),
+                {{},
+                 [&asked]() -> PortScope::Sockets {
+                   if (++asked > 1) return fail(Errc::kSystem, "ports", "it is gone");
+                   return std::vector<SocketEntry>{listener("127.0.0.1", 5500, 7)};
+                 },
+                 [&told](const auto& sockets) { told = sockets; }});
+  ASSERT_EQ(list.ports().ports.size(), 1U);
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_EQ(told[0].inode, 7U);
+  Timer soon(loop, [] {});
+  soon.start(PortList::kFreshMs + 1);
+  while (soon.active()) loop.turn();
+  EXPECT_FALSE(list.ports().known) << "this network's ports are not those of the run";
 }
 
 }  // namespace

@@ -27,6 +27,26 @@ TEST(PortsLinesTest, AreForCutElsewhere) {
             "8787\t\t\t\thttp://h/8787/\n");
 }
 
+TEST(PortsLinesTest, PrivatePortsAddAColumn) {
+  const std::string body =
+      R"({"ports":[{"port":5500,"process":"n","pid":7,"age_seconds":5,"url":"u","private":true},)"
+      R"({"port":8080,"url":"v","private":false}]})";
+  EXPECT_EQ(ports_lines(body, "", false).value_or("failed"),
+            "5500\tn\t7\t5 s\tu\tyes\n8080\t\t\t\tv\tno\n");
+  EXPECT_EQ(ports_lines(body, "", true).value_or("failed"),
+            "PORT  PROGRAM  PROCESS  RUNS FOR  URL  PRIVATE\n"
+            "5500  n        7        5 s       u    yes\n"
+            "8080                              v    no\n");
+}
+
+TEST(HasPortTest, LooksForTheNumberItself) {
+  EXPECT_TRUE(has_port(R"({"ports":[{"port":80},{"port":5500}]})", 5500));
+  EXPECT_FALSE(has_port(R"({"ports":[{"port":80},{"port":55000}]})", 5500));
+  for (const char* body : {"", "{}", R"({"ports":5500})", R"({"ports":[5500,{"port":null}]})"}) {
+    EXPECT_FALSE(has_port(body, 5500)) << body;
+  }
+}
+
 TEST(PortsLinesTest, UrlsFollowATemplateThatIsGiven) {
   const auto lines = ports_lines(kBody, "https://x/{port}/", false).value_or("failed");
   EXPECT_NE(lines.find("https://x/5500/\n"), std::string::npos);
