@@ -50,6 +50,17 @@ hpc_leave_other_session() {
   unset HPC_SESSION_ID HPC_SESSION_DIR HPC_SESSION_JOB HPC_PROXY_URL_TEMPLATE VSCODE_PROXY_URI
 }
 
+# Nor are its ports those of the run that it was submitted from: here nobody would look for them.
+hpc_leave_other_run() {
+  local library kept=
+  [ -n "${HPC_PROXY_RUN:-}" ] && [[ $HPC_PROXY_RUN != "${SLURM_JOB_ID:-}"-* ]] || return 0
+  for library in ${LD_PRELOAD//:/ }; do
+    if [[ $library != */libhpc_ports.so ]]; then kept+=${kept:+:}$library; fi
+  done
+  unset HPC_PROXY_RUN HPC_PORTS_ADDRESS HPC_PORTS_SHARED LD_PRELOAD
+  if [ -n "$kept" ]; then export LD_PRELOAD=$kept; fi
+}
+
 # Ours, not a link, and closed to everybody else.
 hpc_is_private() {
   [ -d "$1" ] && [ ! -L "$1" ] && [ -O "$1" ] && [[ $(stat -c %a "$1") == *700 ]]
@@ -184,6 +195,8 @@ hpc_proxy_start() {
   # A shell that is told nothing else dies of the warning.
   trap hpc_warn_of_walltime USR1
   hpc_leave_other_session
+  hpc_leave_other_run
+
   if [ -r ~/.hpc-proxy/setup.sh ]; then
     # shellcheck source=/dev/null
     . ~/.hpc-proxy/setup.sh

@@ -144,6 +144,23 @@ class JobScriptsTest(harness.TestCase):
                                     HPC_PROXY_PRIVATE="loopback"), (0, "a  b \n"))
         self.assertEqual(self.said(), "run --private loopback --ready-fd N\n")
 
+    def test_job_submitted_from_a_run_has_no_ports_of_that(self):
+        show = 'printf "%s\\n" "$LD_PRELOAD" "${HPC_PROXY_RUN-no}" "${HPC_PORTS_ADDRESS-no}"'
+        run = {"HPC_PORTS_ADDRESS": "127.64.1.4", "HPC_PORTS_SHARED": "80"}
+        for name, preload, shown in (
+                ("76-c1-9", "/gone/libhpc_ports.so:libm.so.6 libdl.so.2",
+                 "libm.so.6:libdl.so.2\nno\nno\n"),
+                ("76-c1-9", "/gone/libhpc_ports.so", "\nno\nno\n"),
+                ("c1-9", "", "\nno\nno\n"),
+                # It is this job's.
+                ("77-c1-9", "libm.so.6", "libm.so.6\n77-c1-9\n127.64.1.4\n")):
+            with self.subTest(name=name, preload=preload):
+                _, text = self.ended("bash", "-c", show, HPC_PROXY_RUN=name, LD_PRELOAD=preload,
+                                     **run)
+                # The loader complains of a library that is gone.
+                lines = [line for line in text.splitlines(True) if "ld.so" not in line]
+                self.assertEqual("".join(lines), shown)
+
     # ------------------------------------------------------------------------ what is passed on
     def test_exit_status_is_the_commands(self):
         for code in (0, 2, 3):
