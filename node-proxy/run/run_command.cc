@@ -1,14 +1,159 @@
 #include "node-proxy/run/run_command.h"
 
-#include <cstdio>
+#include <sys/wait.h>
+#include <unistd.h>
 
-#include "common/exit_code.h"
+#include <cerrno>
+#include <climits>
+#include <cstdio>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "common/loop.h"
+#include "node-proxy/node_server.h"
+#include "node-proxy/run/keeper.h"
+#include "node-proxy/run/ports_library.h"
+#include "node-proxy/run/private_addresses.h"
+#include "node-proxy/run/run_dir.h"
+#include "node-proxy/start_up.h"
+#include "node-proxy/url_template.h"
 
 namespace hpc {
 
-int run_command(const Options&, const Environment&) {
-  std::fputs("hpc-proxy: run is not part of this build\n", stderr);
-  return exit_code(Errc::kSystem);
+namespace {
+
+// After --idle-exit the command may save what it has, as after SLURM's SIGTERM.
+constexpr std::uint64_t kIdleGraceMs = 10'000;
+
+/// What --private=loopback makes before the command starts.
+struct LoopbackSpace {
+  PrivateAddresses addresses;
+  std::string library;
+};
+
+/// The path of this program; empty where /proc does not tell.
+std::string own_path() {
+  char path[PATH_MAX];
+  const ssize_t size = readlink("/proc/self/exe", path, sizeof path);
+  return size > 0 ? std::string(path, static_cast<std::size_t>(size)) : std::string();
+}
+
+Result<LoopbackSpace> make_loopback_space(const StartPlace& place, const std::string& run_dir) {
+  auto addresses = claim_private_addresses(geteuid(), place.identity.id);
+  if (!addresses) return tl::unexpected<Error>(addresses.error());
+  auto library = place_ports_library(own_path(), run_dir);
+  if (!library) return tl::unexpected<Error>(library.error());
+  return LoopbackSpace{std::move(*addresses), std::move(*library)};
+}
+
+/// The loop's part: serves while the command runs.
+class Run final : public KeeperLink::Listener {
+ public:
+  Run(const Options& options, StartPlace& place, Log& log, KeeperHandle keeper,
+      std::optional<LoopbackSpace> loopback)
+      : options_(options),
+        place_(place),
+        loopback_(std::move(loopback)),
+        link_(loop_, std::move(keeper), *this),
+        server_(loop_, options, *place.dir, place.identity, place.host, log, reach()) {
+    server_.on_idle([this] { link_.end(kIdleGraceMs); });
+  }
+
+  /// The command's exit code.
+  Result<int> run(const Environment& environment) {
+    if (auto done = server_.listen(); !done) return tl::unexpected<Error>(done.error());
+    if (auto done = server_.publish(); !done) return tl::unexpected<Error>(done.error());
+    place_.lock.release();
+    report_ready(options_, server_.port());
+    announce();
+    const auto started = link_.start({options_.command, settings(environment)});
+    if (!started) return tl::unexpected<Error>(started.error());
+    server_.run(std::nullopt);
+    return exit_code_;
+  }
+
+  void on_command_ended(int exit_code) noexcept override {
+    exit_code_ = exit_code;
+    server_.stop("the command has ended");
+  }
+
+ private:
+  AppReach reach() const {
+    AppReach reach;
+    if (loopback_) {
+      reach.private_mode = "loopback";
+      reach.private_addresses = loopback_->addresses.list();
+    }
+    return reach;
+  }
+
+  void announce() const {
+    const std::string where =
+        loopback_ ? "; its command's ports are its own, on " + loopback_->addresses.v4 : "";
+    std::fprintf(stderr, "hpc-proxy: listens on port %u%s\n", unsigned{server_.port()},
+                 where.c_str());
+  }
+
+  /// What the command gets beside our own environment.
+  std::vector<std::string> settings(const Environment& environment) const {
+    std::vector<std::string> list = {
+        "HPC_PROXY_PORT=" + std::to_string(server_.port()),
+        "HPC_PROXY_URL_TEMPLATE=" + server_.url_template(),
+        "VSCODE_PROXY_URI=" + vscode_template(server_.url_template()),
+        std::string(kRunVariable) + "=" + place_.identity.id,
+    };
+    if (loopback_) {
+      for (std::string& one : ports_library_environment(loopback_->library, loopback_->addresses,
+                                                        options_.shared_ports, environment)) {
+        list.push_back(std::move(one));
+      }
+    }
+    return list;
+  }
+
+  const Options& options_;
+  StartPlace& place_;
+  std::optional<LoopbackSpace> loopback_;
+  Loop loop_;
+  KeeperLink link_;
+  NodeServer server_;
+  int exit_code_ = 1;
+};
+
+Result<int> run_in(const Options& options, const Environment& environment) {
+  auto place = take_start_place(options, environment);
+  if (!place) return tl::unexpected<Error>(place.error());
+  KeeperPlan plan;
+  plan.state_dir = options.state_dir;
+  plan.host = place->host;
+  plan.port_file = options.port_file;
+  const bool loopback = options.private_mode == PrivateMode::kLoopback;
+  if (loopback) {
+    auto run_dir = make_run_dir(*place->dir, place->host, place->identity.id);
+    if (!run_dir) return tl::unexpected<Error>(run_dir.error());
+    plan.run_dir = std::move(*run_dir);
+  }
+  auto keeper = fork_keeper(plan);
+  if (!keeper) return tl::unexpected<Error>(keeper.error());
+  harden();
+  std::optional<LoopbackSpace> space;
+  if (loopback) {
+    auto made = make_loopback_space(*place, plan.run_dir);
+    if (!made) return tl::unexpected<Error>(made.error());
+    space = std::move(*made);
+  }
+  Log log(options.verbose ? LogLevel::kDebug : LogLevel::kWarning, options.log_format);
+  Run run(options, *place, log, std::move(*keeper), std::move(space));
+  return run.run(environment);
+}
+
+}  // namespace
+
+int run_command(const Options& options, const Environment& environment) {
+  if (const auto open = check_ready_fd(options); !open) return report_failure(open.error());
+  const auto ended = run_in(options, environment);
+  return ended ? *ended : report_failure(ended.error());
 }
 
 }  // namespace hpc

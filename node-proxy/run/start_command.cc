@@ -62,8 +62,10 @@ std::string find_file(const std::string& program) {
 
 /// Says why exec failed; the exit code for it.
 int explain(const std::string& program, int error) {
-  const bool missing = error == ENOENT || error == ENOTDIR;
-  const std::string file = missing ? find_file(program) : "";
+  // A folder of PATH that is closed to us (EACCES) says nothing of the program.
+  const bool may_miss = error == ENOENT || error == ENOTDIR || error == EACCES;
+  const std::string file = may_miss ? find_file(program) : "";
+  const bool missing = may_miss && (error != EACCES || file.empty());
   std::string text = "hpc-proxy: " + program + ": ";
   if (!file.empty()) {
     text += "the interpreter that " + file + " names in its first line is not there";
