@@ -64,13 +64,14 @@ struct SocketWish {
 /// The keeper, on the loop. Destroying it closes the channel, whereupon the keeper ends everything.
 ///
 /// It takes these signals of this process for itself, from its construction to its destruction:
-/// HUP INT QUIT TERM USR2 TSTP CONT. Nobody else may handle them meanwhile (uv_signal, sigaction):
-/// they are blocked and read from a signalfd, which says who sent them. What another process sent
-/// is passed on to COMMAND, also when it was sent to the keeper; what the terminal sent (Ctrl-C,
-/// Ctrl-\, Ctrl-Z) has reached COMMAND by itself. So hpc-proxy ends when COMMAND does, and a
-/// COMMAND that ignores SIGTERM goes on. A signal to a whole job or process group reaches COMMAND
-/// directly as well, so it may see it twice. What COMMAND itself sends does not come back to it.
-/// Before start() they wait for COMMAND. USR1 is not touched and not passed on.
+/// HUP INT QUIT TERM USR2 TSTP TTIN TTOU CONT. Nobody else may handle them meanwhile (uv_signal,
+/// sigaction): they are blocked and read from a signalfd, which says who sent them. What another
+/// process sent is passed on to COMMAND, also when it was sent to the keeper; what the terminal
+/// sent (Ctrl-C, Ctrl-\, Ctrl-Z) has reached COMMAND by itself. So hpc-proxy ends when COMMAND
+/// does, and a COMMAND that ignores SIGTERM goes on. A signal to a whole job or process group
+/// reaches COMMAND directly as well, so it may see it twice. What COMMAND sends to the whole
+/// process group does not come back to it. Before start() they wait for COMMAND. USR1 is not
+/// touched and not passed on.
 ///
 /// When COMMAND is stopped and there is a controlling terminal, this process stops, too (inside a
 /// callback of the loop), until it is continued; so a shell gets its terminal back.

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "common/timer.h"
+#include "node-proxy/process.h"
 #include "node-proxy/run/descendants.h"
 #include "node-proxy/run/keeper.h"
 #include "node-proxy/run/keeper_message.h"
@@ -65,8 +66,11 @@ bool reap_children() {
   }
 }
 
-/// Stops this process as the terminal's Ctrl-Z would; returns when it goes on.
-void stop_self() {
+/// Stops this process as the terminal's Ctrl-Z would, unless COMMAND goes on already: the word of
+/// its stop may have come while we were stopped ourselves. Returns when we go on.
+void stop_with(pid_t command) {
+  const auto stat = read_process_stat("/proc", command);
+  if (!stat || stat->state != 'T') return;
   sigset_t stop;
   sigset_t before;
   sigemptyset(&stop);
@@ -116,7 +120,8 @@ KeeperLink::Impl::Impl(Loop& loop, KeeperHandle handle, Listener& listener)
       handle_(std::move(handle)),
       listener_(listener),
       timer_(loop, [this] { end_orphans(); }),
-      signals_(loop, {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR2, SIGTSTP, SIGCONT},
+      signals_(loop,
+               {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR2, SIGTSTP, SIGTTIN, SIGTTOU, SIGCONT},
                [this](const SentSignals::Signal& signal) { on_signal(signal); }) {
   auto raw = std::make_unique<uv_poll_t>();
   if (uv_poll_init(loop.uv(), raw.get(), handle_.channel.get()) != 0) return;
@@ -216,7 +221,9 @@ void KeeperLink::Impl::read_channel() {
 
 void KeeperLink::Impl::take(Packet packet) {
   const auto message = decode_from_keeper(packet.bytes);
-  if (message && std::holds_alternative<StoppedMessage>(*message)) return stop_self();
+  if (const auto* stopped = message ? std::get_if<StoppedMessage>(&*message) : nullptr) {
+    return stop_with(stopped->pid);
+  }
   if (const auto* ended = message ? std::get_if<EndedMessage>(&*message) : nullptr) {
     ended_ = ended->exit_code;  // and it closes the channel
     return;

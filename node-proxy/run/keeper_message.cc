@@ -157,6 +157,12 @@ Result<FromKeeper> decode_ready(Reader& reader) {
   return message;
 }
 
+Result<FromKeeper> decode_stopped(Reader& reader) {
+  const StoppedMessage message{reader.number<std::int32_t>()};
+  if (!reader.complete() || message.pid <= 0) return broken();
+  return message;
+}
+
 Result<FromKeeper> decode_ended(Reader& reader) {
   const EndedMessage message{reader.number<std::int32_t>()};
   if (!reader.complete() || message.exit_code < 0 || message.exit_code > kExitCodeMax) {
@@ -197,7 +203,9 @@ std::string encode(const FromKeeper& message) {
     const auto cut = [](const std::string& text) { return text.substr(0, kKeeperDetailBytesMax); };
     return Writer(kReady).text(cut(ready->where)).text(cut(ready->detail)).take();
   }
-  if (std::holds_alternative<StoppedMessage>(message)) return Writer(kStopped).take();
+  if (const auto* stopped = std::get_if<StoppedMessage>(&message)) {
+    return Writer(kStopped).number(stopped->pid).take();
+  }
   if (const auto* ended = std::get_if<EndedMessage>(&message)) {
     return Writer(kEnded).number(ended->exit_code).take();
   }
@@ -232,8 +240,7 @@ Result<FromKeeper> decode_from_keeper(std::string_view packet) {
     case kReady:
       return decode_ready(reader);
     case kStopped:
-      if (!reader.complete()) return broken();
-      return StoppedMessage{};
+      return decode_stopped(reader);
     case kEnded:
       return decode_ended(reader);
     case kSocket:

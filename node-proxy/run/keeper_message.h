@@ -46,8 +46,10 @@ struct ReadyMessage {
   std::string where;
   std::string detail;
 };
-/// Keeper: COMMAND was stopped; hpc-proxy is to stop, too.
-struct StoppedMessage {};
+/// Keeper: COMMAND, with this id, was stopped; hpc-proxy is to stop, too.
+struct StoppedMessage {
+  std::int32_t pid = 0;
+};
 /// Keeper: all is gone. Last.
 struct EndedMessage {
   std::int32_t exit_code = 0;  // 0..255

@@ -67,8 +67,8 @@ void KeeperProcess::set_up() {
   signal(SIGCHLD, SIG_DFL);  // ignored, the kernel would keep no exit code for us
   sigset_t watched;
   sigemptyset(&watched);
-  for (const int number :
-       {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR2, SIGTSTP, SIGCONT, SIGCHLD, kProxyGoneSignal}) {
+  for (const int number : {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR2, SIGTSTP, SIGTTIN, SIGTTOU,
+                           SIGCONT, SIGCHLD, kProxyGoneSignal}) {
     sigaddset(&watched, number);
   }
   signals_ = OwnedFd(signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK));
@@ -224,7 +224,7 @@ void KeeperProcess::on_stopped() {
   const pid_t group = getpgid(command_);
   had_terminal_ = group != getpgrp() && terminal.foreground() == group;
   stopped_ = true;
-  tell(StoppedMessage{});
+  tell(StoppedMessage{command_});
 }
 
 /// `fg` and `bg` let our process group go on. COMMAND may be in one of its own, and then it gets

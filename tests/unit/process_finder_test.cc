@@ -202,12 +202,13 @@ TEST(SocketLinkTest, IsExact) {
 }
 
 TEST(ProcessStatTest, NameMayHoldAnything) {
-  const std::string rest = " S 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 4711 0 0\n";
+  const std::string rest = " S 815 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 4711 0 0\n";
   for (const char* name : {"(node)", "(a b)", "(a) R 1 1 (b)", "(\n)", "()", "(<script>)"}) {
     const auto stat = parse_process_stat("7 " + std::string(name) + rest);
     ASSERT_TRUE(stat) << name;
     EXPECT_EQ(stat->state, 'S');
     EXPECT_EQ(stat->start_ticks, 4711);
+    EXPECT_EQ(stat->parent, 815);
   }
   const std::string whole = "7 (x)" + rest;
   const std::size_t ticks = whole.find("4711");
@@ -215,6 +216,7 @@ TEST(ProcessStatTest, NameMayHoldAnything) {
     EXPECT_FALSE(parse_process_stat(whole.substr(0, cut))) << cut;
   }
   EXPECT_FALSE(parse_process_stat("7 (x) S 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 -1 0"));
+  EXPECT_FALSE(parse_process_stat("7 (x) S -1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 4711 0"));
   EXPECT_FALSE(
       parse_process_stat("7 (x) S 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 "
                          "9223372036854775807 0"));
