@@ -24,7 +24,7 @@ bool is_shortage(int error);
 /// on its way (RFC 9112, 9.6); when more come than may wait, the oldest is closed.
 class RefusedClients {
  public:
-  static constexpr std::size_t kWaitingMax = 6;  // a program has two listeners at most
+  static constexpr std::size_t kWaitingMax = 3;  // a program has four listeners at most
   static constexpr std::uint64_t kWaitMs = 1000;
 
   explicit RefusedClients(Loop& loop) : loop_(loop) {}

@@ -16,6 +16,8 @@
 
 namespace hpc {
 
+class PeerOwner;
+
 /// Writes the fields of a head as text, straight into the buffer that is sent. Names and values
 /// come from parsed fields or from us, so they hold no line ends; `field` asserts that.
 class HeadWriter {
@@ -88,6 +90,10 @@ struct ClientInfo {
   // Known to be 1 at adopt(): the connection never counts as unauthenticated, so that a burst of
   // the user's own does not meet the limit that is there for strangers.
   int peer_is_ours = -1;
+  // Who can tell about the other end of a connection that was accepted in another network
+  // namespace; null: whoever tells about all others. The same four numbers can be a connection in
+  // both, so only one of them is ever asked. Outlives the connection.
+  PeerOwner* peer_owner = nullptr;
   // Of a listener that is there for one purpose: whom it is lent to, as the handler's own name for
   // that. The engine does not look at it.
   std::string lent_to;

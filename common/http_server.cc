@@ -26,11 +26,13 @@ ClientInfo client_info(const TcpStream& stream) {
 
 void ask_about_peers(HttpServerOptions& options, PeerOwner& owner) {
   options.peer_still_open = [&owner](const ClientInfo& client) {
-    return client.loopback && owner.peer_is_open({client.peer_address, client.peer_port},
+    PeerOwner& asked = client.peer_owner != nullptr ? *client.peer_owner : owner;
+    return client.loopback && asked.peer_is_open({client.peer_address, client.peer_port},
                                                  {client.local_address, client.local_port});
   };
   options.peer_has_closed = [&owner](const ClientInfo& client) {
-    return client.loopback && owner.peer_has_closed({client.peer_address, client.peer_port},
+    PeerOwner& asked = client.peer_owner != nullptr ? *client.peer_owner : owner;
+    return client.loopback && asked.peer_has_closed({client.peer_address, client.peer_port},
                                                     {client.local_address, client.local_port});
   };
 }

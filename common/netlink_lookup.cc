@@ -3,11 +3,11 @@
 #include <linux/netlink.h>
 #include <linux/sock_diag.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "common/socket_lookup.h"
 
@@ -68,15 +68,12 @@ SocketEnd end_of(const inet_diag_msg& message, const __be32* words, __be16 port)
 
 class NetlinkLookup final : public SocketLookup {
  public:
-  explicit NetlinkLookup(int fd) : fd_(fd) {}
-  ~NetlinkLookup() override { close(fd_); }
-  NetlinkLookup(const NetlinkLookup&) = delete;
-  NetlinkLookup& operator=(const NetlinkLookup&) = delete;
+  explicit NetlinkLookup(UniqueFd fd) : fd_(std::move(fd)) {}
 
   Result<std::optional<SocketEntry>> find(const SocketEnd& local,
                                           const SocketEnd& remote) override {
     const Question question = make_question(local, remote, ++sequence_);
-    if (send(fd_, &question, sizeof question, 0) < 0) return system_failure("netlink send");
+    if (send(fd_.get(), &question, sizeof question, 0) < 0) return system_failure("netlink send");
     return receive(sequence_);
   }
 
@@ -87,7 +84,8 @@ class NetlinkLookup final : public SocketLookup {
     // One message: the kernel answers its questions one after the other, in this order.
     const std::array<Question, 2> questions = {make_question(local, nobody, first),
                                                make_question(local, remote, ++sequence_)};
-    if (send(fd_, questions.data(), sizeof questions, 0) < 0) return system_failure("netlink send");
+    if (send(fd_.get(), questions.data(), sizeof questions, 0) < 0)
+      return system_failure("netlink send");
     const auto listener = receive(first);
     if (!listener) return tl::unexpected<Error>(listener.error());
     const auto connection = receive(sequence_);
@@ -100,7 +98,7 @@ class NetlinkLookup final : public SocketLookup {
   Result<std::optional<SocketEntry>> receive(std::uint32_t sequence) {
     for (int tries = 0; tries < kStaleAnswersMax; ++tries) {
       // The kernel has answered before send() returned; waiting could only hang the loop.
-      const ssize_t size = recv(fd_, answer_.data(), answer_.size(), MSG_DONTWAIT);
+      const ssize_t size = recv(fd_.get(), answer_.data(), answer_.size(), MSG_DONTWAIT);
       if (size < 0 && errno == EINTR) continue;
       if (size < 0) return system_failure("netlink receive");
       auto parsed = parse_diag_answer(
@@ -110,7 +108,7 @@ class NetlinkLookup final : public SocketLookup {
     return fail(Errc::kSystem, "socket owner", "netlink gives no answer to the question");
   }
 
-  int fd_;
+  UniqueFd fd_;
   std::uint32_t sequence_ = 0;
   std::array<char, kAnswerBytesMax> answer_{};
 };
@@ -151,16 +149,19 @@ Result<std::optional<SocketEntry>> parse_diag_answer(Bytes datagram, std::uint32
 }
 
 Result<std::unique_ptr<SocketLookup>> make_netlink_lookup() {
-  const int fd = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
-  if (fd < 0) return system_failure("netlink socket");
-  auto lookup = std::make_unique<NetlinkLookup>(fd);
+  UniqueFd fd(socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_SOCK_DIAG));
+  if (!fd) return system_failure("netlink socket");
+  return make_netlink_lookup(std::move(fd));
+}
+
+Result<std::unique_ptr<SocketLookup>> make_netlink_lookup(UniqueFd netlink_fd) {
   sockaddr_nl kernel{};
   kernel.nl_family = AF_NETLINK;
   // Connected to the kernel: answers of other processes are not delivered.
-  if (connect(fd, reinterpret_cast<sockaddr*>(&kernel), sizeof kernel) != 0) {
+  if (connect(netlink_fd.get(), reinterpret_cast<sockaddr*>(&kernel), sizeof kernel) != 0) {
     return system_failure("netlink connect");
   }
-  return lookup;
+  return std::make_unique<NetlinkLookup>(std::move(netlink_fd));
 }
 
 }  // namespace hpc

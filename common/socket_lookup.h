@@ -10,6 +10,7 @@
 
 #include "common/result.h"
 #include "common/stream.h"
+#include "common/unique_fd.h"
 
 namespace hpc {
 
@@ -61,6 +62,9 @@ class SocketLookup {
 /// NETLINK_SOCK_DIAG, 1.0 to 1.5 us a question; two together for the price of one and a half.
 /// kSystem where there is none (SELinux, seccomp).
 Result<std::unique_ptr<SocketLookup>> make_netlink_lookup();
+/// The same over a socket of that kind, made in the network namespace that is to be asked about;
+/// uids are as its maker's user namespace has them.
+Result<std::unique_ptr<SocketLookup>> make_netlink_lookup(UniqueFd netlink_fd);
 
 /// /proc/net/tcp and tcp6 under `proc_net`: milliseconds on a busy node, but always there.
 std::unique_ptr<SocketLookup> make_proc_lookup(std::string proc_net);

@@ -25,12 +25,18 @@ class TcpConnect final : public Pending {
   TcpConnect(const TcpConnect&) = delete;
   TcpConnect& operator=(const TcpConnect&) = delete;
 
-  void start(const Result<sockaddr_storage>& where) {
+  /// `socket_fd` empty: with a socket of its own.
+  void start(const Result<sockaddr_storage>& where, UniqueFd socket_fd) {
     if (!where) return finish_later(where.error());
     auto raw = std::make_unique<uv_tcp_t>();
     int rc = descriptors_are_short() ? UV_EMFILE : uv_tcp_init(loop_.uv(), raw.get());
     if (rc != 0) return finish_later(error_of(rc));
     handle_.reset(raw.release());
+    if (socket_fd) {
+      rc = uv_tcp_open(handle_.get(), socket_fd.get());
+      if (rc != 0) return finish_later(error_of(rc));
+      static_cast<void>(socket_fd.release());  // the handle's now
+    }
     auto request = std::make_unique<Request>(Request{{}, alive_});
     request->connect.data = request.get();
     rc =
@@ -95,9 +101,15 @@ class TcpConnect final : public Pending {
 
 std::unique_ptr<Pending> connect_tcp(Loop& loop, const std::string& address, std::uint16_t port,
                                      std::uint64_t timeout_ms, TcpConnectDone done) {
+  return connect_tcp(loop, UniqueFd(), address, port, timeout_ms, std::move(done));
+}
+
+std::unique_ptr<Pending> connect_tcp(Loop& loop, UniqueFd socket_fd, const std::string& address,
+                                     std::uint16_t port, std::uint64_t timeout_ms,
+                                     TcpConnectDone done) {
   auto attempt = std::make_unique<TcpConnect>(loop, address + " port " + std::to_string(port),
                                               timeout_ms, std::move(done));
-  attempt->start(make_sockaddr(address, port));
+  attempt->start(make_sockaddr(address, port), std::move(socket_fd));
   return attempt;
 }
 

@@ -28,6 +28,12 @@ UvPtr<uv_tcp_t> make_tcp(Loop& loop) {
 
 Result<std::unique_ptr<TcpListener>> TcpListener::listen(Loop& loop, const std::string& address,
                                                          std::uint16_t port, Accepted accepted) {
+  return listen(loop, UniqueFd(), address, port, std::move(accepted));
+}
+
+Result<std::unique_ptr<TcpListener>> TcpListener::listen(Loop& loop, UniqueFd socket_fd,
+                                                         const std::string& address,
+                                                         std::uint16_t port, Accepted accepted) {
   const auto storage = make_sockaddr(address, port);
   if (!storage) return tl::unexpected<Error>(storage.error());
   std::unique_ptr<TcpListener> listener(new TcpListener);
@@ -43,7 +49,9 @@ Result<std::unique_ptr<TcpListener>> TcpListener::listen(Loop& loop, const std::
   auto* handle = listener->handle_.get();
   handle->data = listener.get();
   const unsigned flags = storage->ss_family == AF_INET6 ? UV_TCP_IPV6ONLY : 0;
-  int rc = uv_tcp_bind(handle, reinterpret_cast<const sockaddr*>(&*storage), flags);
+  int rc = socket_fd ? uv_tcp_open(handle, socket_fd.get()) : 0;
+  if (rc == 0) static_cast<void>(socket_fd.release());  // the handle's now
+  if (rc == 0) rc = uv_tcp_bind(handle, reinterpret_cast<const sockaddr*>(&*storage), flags);
   if (rc == 0) {
     rc = uv_listen(reinterpret_cast<uv_stream_t*>(handle), kBacklog,
                    [](uv_stream_t* server, int status) {

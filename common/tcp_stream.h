@@ -8,6 +8,7 @@
 
 #include "common/loop.h"
 #include "common/socket_stream.h"
+#include "common/unique_fd.h"
 #include "common/upstream_pool.h"
 
 namespace hpc {
@@ -38,6 +39,11 @@ class TcpListener {
   /// `detail` naming address and port, and "address in use" where that is the cause.
   static Result<std::unique_ptr<TcpListener>> listen(Loop& loop, const std::string& address,
                                                      std::uint16_t port, Accepted accepted);
+  /// The same with a socket that was made before, for the family of `address` (in another network
+  /// namespace).
+  static Result<std::unique_ptr<TcpListener>> listen(Loop& loop, UniqueFd socket_fd,
+                                                     const std::string& address, std::uint16_t port,
+                                                     Accepted accepted);
   ~TcpListener();
   TcpListener(const TcpListener&) = delete;
   TcpListener& operator=(const TcpListener&) = delete;
@@ -58,5 +64,10 @@ using TcpConnectDone = std::function<void(Result<std::unique_ptr<TcpStream>>)>;
 /// unless the returned object is destroyed first. Errors: kRefused, kTimeout, kNetwork.
 std::unique_ptr<Pending> connect_tcp(Loop& loop, const std::string& address, std::uint16_t port,
                                      std::uint64_t timeout_ms, TcpConnectDone done);
+/// The same with a socket that was made before, for the family of `address` (in another network
+/// namespace).
+std::unique_ptr<Pending> connect_tcp(Loop& loop, UniqueFd socket_fd, const std::string& address,
+                                     std::uint16_t port, std::uint64_t timeout_ms,
+                                     TcpConnectDone done);
 
 }  // namespace hpc

@@ -29,8 +29,9 @@ bool Access::holds_token(const RequestHead& head) const {
 bool Access::same_user(ClientInfo& client) const {
   if (!client.loopback) return false;
   if (client.peer_is_ours < 0) {
-    const auto answer = owner_.peer_belongs_to({client.peer_address, client.peer_port},
-                                               {client.local_address, client.local_port}, uid_);
+    PeerOwner& asked = client.peer_owner != nullptr ? *client.peer_owner : owner_;
+    const auto answer = asked.peer_belongs_to({client.peer_address, client.peer_port},
+                                              {client.local_address, client.local_port}, uid_);
     client.peer_is_ours = answer && *answer ? 1 : 0;
   }
   return client.peer_is_ours == 1;

@@ -17,7 +17,8 @@ class Access {
     kCrossSite,    // 403: the same user's browser, sent by somebody else's page
   };
 
-  /// `owner` must outlive this object. `token` is 64 lower-case hex digits.
+  /// `owner`, who is asked about connections that bring nobody else (ClientInfo::peer_owner), must
+  /// outlive this object. `token` is 64 lower-case hex digits.
   Access(std::string token, bool require_token, std::uint32_t uid, PeerOwner& owner);
 
   /// Asks the kernel at most once per connection (client.peer_is_ours).

@@ -94,7 +94,8 @@ NodeServer::NodeServer(Loop& loop, const Options& options, const RecordDir& dir,
       state_(make_state(options, identity_, host, reach)),
       lookup_(make_system_lookup()),
       owner_(make_peer_owner(lookup_)),
-      target_owner_(make_target_owner(lookup_)),
+      space_owner_(reach.lookup ? make_peer_owner(reach.lookup) : nullptr),
+      target_owner_(make_target_owner(reach.lookup ? reach.lookup : lookup_)),
       access_(state_.record.token, options.require_token, geteuid(), *owner_),
       connector_(loop, *target_owner_, connector_rules(options, reach), std::move(reach.dial)),
       pool_(loop, connector_),
@@ -103,6 +104,7 @@ NodeServer::NodeServer(Loop& loop, const Options& options, const RecordDir& dir,
           state_, access_, pool_, ports_, loop, log, [this] { return server_->stats(); },
           [this](auto app) { return set_app(std::move(app)); })),
       server_(std::make_unique<HttpServer>(loop, *handler_, server_options(options, *owner_))),
+      entrance_(std::move(reach.entrance)),
       idle_timer_(loop, [this] { watch_idle(); }) {}
 
 NodeServer::~NodeServer() { remove_records(); }
@@ -110,17 +112,33 @@ NodeServer::~NodeServer() { remove_records(); }
 Status NodeServer::listen() {
   // Signals first: one that comes between the record and the loop must not leave the record behind.
   watch_signals();
-  auto listeners =
-      listen_on(loop_, options_.host, options_.port, [this](std::unique_ptr<TcpStream> stream) {
-        ClientInfo info = client_info(*stream);
-        access_.look_at(info);
-        server_->adopt(std::move(stream), std::move(info));
-      });
+  auto listeners = listen_on(loop_, options_.host, options_.port,
+                             [this](auto stream) { take_client(std::move(stream), nullptr); });
   if (!listeners) return tl::unexpected<Error>(listeners.error());
   listeners_ = std::move(*listeners);
   state_.record.port = listeners_.port;
   ports_.leave_out(listeners_.port);
+  return listen_inside();
+}
+
+Status NodeServer::listen_inside() {
+  for (EntranceSocket& socket : std::exchange(entrance_, {})) {
+    auto listener = TcpListener::listen(
+        loop_, std::move(socket.fd), socket.address, port(),
+        [this](auto stream) { take_client(std::move(stream), &*space_owner_); });
+    // The address may be switched off there; then nobody else has it either.
+    if (!listener && socket.address == "::1") continue;
+    if (!listener) return tl::unexpected<Error>(listener.error());
+    listeners_.sockets.push_back(std::move(*listener));
+  }
   return {};
+}
+
+void NodeServer::take_client(std::unique_ptr<TcpStream> stream, PeerOwner* peer_owner) {
+  ClientInfo info = client_info(*stream);
+  info.peer_owner = peer_owner;
+  access_.look_at(info);
+  server_->adopt(std::move(stream), std::move(info));
 }
 
 Status NodeServer::publish() {

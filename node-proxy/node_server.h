@@ -53,6 +53,10 @@ class NodeServer {
 
  private:
   struct Signal;
+  /// On the same port in the network namespace of the apps, where they have one of their own.
+  Status listen_inside();
+  /// `peer_owner` null: accepted in our own network.
+  void take_client(std::unique_ptr<TcpStream> stream, PeerOwner* peer_owner);
   void watch_signals();
   void on_signal(int number);
   void watch_idle();
@@ -74,6 +78,7 @@ class NodeServer {
   NodeProxyState state_;
   std::shared_ptr<SocketLookup> lookup_;  // one kernel socket for both questions
   std::unique_ptr<PeerOwner> owner_;
+  std::unique_ptr<PeerOwner> space_owner_;  // null: the apps are in our own network
   std::unique_ptr<TargetOwner> target_owner_;
   Access access_;
   AppConnector connector_;
@@ -81,6 +86,7 @@ class NodeServer {
   PortList ports_;
   std::unique_ptr<NodeProxy> handler_;
   std::unique_ptr<HttpServer> server_;
+  std::vector<EntranceSocket> entrance_;  // until listen()
   Listeners listeners_;
   std::vector<std::unique_ptr<Signal>> signals_;
   std::unique_ptr<BondWatch> bond_watch_;
