@@ -42,6 +42,8 @@ class UnmovedWatch {
   /// What listens now: the user's sockets, all of them. Programs of new ones are looked for at
   /// once, for a millisecond at a time, the rest in later turns of the loop.
   void look_at(const std::vector<SocketEntry>& sockets);
+  /// Are programs still being looked for?
+  bool is_looking() const { return find_timer_.active(); }
 
  private:
   void on_time();

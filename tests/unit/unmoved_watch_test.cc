@@ -88,9 +88,7 @@ class UnmovedWatchTest : public TempDirFixture {
   /// Looks, and lets the loop turn until every program was looked for.
   void look_at(const std::vector<SocketEntry>& sockets) {
     watch.look_at(sockets);
-    Timer soon(loop, [] {});
-    soon.start(20);
-    while (soon.active()) loop.turn();
+    while (watch.is_looking()) loop.turn();
   }
 
   static bool contains(const std::string& text, const std::string& part) {
@@ -162,6 +160,7 @@ TEST_F(UnmovedWatchTest, LibraryLeavesPortsAloneThatTheKernelChose) {
   add({.pid = 200, .is_static = false, .loaded = true}, {6, 7, 8, 9});
   other.look_at({listener("127.0.0.1", 19999, 6), listener("127.0.0.1", 20000, 7),
                  listener("127.0.0.1", 30000, 8), listener("127.0.0.1", 30001, 9)});
+  while (other.is_looking()) loop.turn();
   ASSERT_EQ(said.size(), 2U);
   EXPECT_TRUE(contains(said[0], "19999") && contains(said[1], "30001"));
   EXPECT_TRUE(contains(said[0], "asks the kernel itself"));
