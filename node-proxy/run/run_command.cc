@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <climits>
 #include <cstdio>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -16,6 +17,7 @@
 #include "node-proxy/run/ports_library.h"
 #include "node-proxy/run/private_addresses.h"
 #include "node-proxy/run/run_dir.h"
+#include "node-proxy/run/unmoved_watch.h"
 #include "node-proxy/start_up.h"
 #include "node-proxy/url_template.h"
 
@@ -47,6 +49,8 @@ Result<LoopbackSpace> make_loopback_space(const StartPlace& place, const std::st
   return LoopbackSpace{std::move(*addresses), std::move(*library)};
 }
 
+void print_line(const std::string& line) { std::fprintf(stderr, "%s\n", line.c_str()); }
+
 /// The loop's part: serves while the command runs.
 class Run final : public KeeperLink::Listener {
  public:
@@ -55,6 +59,7 @@ class Run final : public KeeperLink::Listener {
       : options_(options),
         place_(place),
         loopback_(std::move(loopback)),
+        watch_(make_watch(keeper.pid)),
         link_(loop_, std::move(keeper), *this),
         server_(loop_, options, *place.dir, place.identity, place.host, log, reach()) {
     server_.on_idle([this] { link_.end(kIdleGraceMs); });
@@ -79,11 +84,20 @@ class Run final : public KeeperLink::Listener {
   }
 
  private:
+  std::unique_ptr<UnmovedWatch> make_watch(pid_t keeper) {
+    if (!loopback_) return nullptr;
+    UnmovedWatch::Rules rules{geteuid(), keeper, loopback_->addresses.list(), {}};
+    if (auto shared = PortSet::parse(options_.shared_ports))
+      rules.shared_ports = std::move(*shared);
+    return std::make_unique<UnmovedWatch>(loop_, std::move(rules), print_line);
+  }
+
   AppReach reach() const {
     AppReach reach;
     if (loopback_) {
       reach.private_mode = "loopback";
       reach.private_addresses = loopback_->addresses.list();
+      reach.on_look = [this](const auto& sockets) { watch_->look_at(sockets); };
     }
     return reach;
   }
@@ -114,8 +128,9 @@ class Run final : public KeeperLink::Listener {
 
   const Options& options_;
   StartPlace& place_;
-  std::optional<LoopbackSpace> loopback_;
   Loop loop_;
+  std::optional<LoopbackSpace> loopback_;
+  std::unique_ptr<UnmovedWatch> watch_;  // there with loopback_
   KeeperLink link_;
   NodeServer server_;
   int exit_code_ = 1;
