@@ -1,0 +1,107 @@
+"""Runs ports_probe, and other programs, with libhpc_ports.so preloaded.
+
+    probe = self.probe()                       # of this test's private address
+    probe("socket a tcp 4")                    # "ok"
+    probe("bind a 0.0.0.0 5500")               # asserts nothing: returns what the probe says
+    self.check(probe, "local a", "0.0.0.0 5500")
+"""
+
+import errno
+import os
+import pathlib
+import socket
+import subprocess
+import unittest
+
+from waiting import PATIENCE_SECONDS
+
+BUILD = pathlib.Path(os.environ["HPC_BUILD_DIR"])
+LIBRARY = BUILD / "node-proxy/ports/libhpc_ports.so"
+SUPPORT = BUILD / "tests/support"
+
+
+def private_addresses(number=0):
+    """(v4, v6) of this process, so that tests at the same time do not meet; number is 0 or 1."""
+    block = (os.getpid() * 2 + number) % (1 << 20) * 4
+    host = (127 << 24) + (64 << 16) + block
+    return tuple(socket.inet_ntoa((host + i).to_bytes(4, "big")) for i in (0, 1))
+
+
+def free_port():
+    """A port that no address of this machine has, below those that the kernel gives out."""
+    for port in range(20000 + os.getpid() % 2000, 32000):
+        try:
+            with socket.socket(socket.AF_INET6) as both:
+                both.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+                both.bind(("::", port))
+                return port
+        except OSError:
+            continue
+    raise AssertionError("no free port")
+
+
+def environment(addresses, shared=None, preload=LIBRARY, **more):
+    kept = {name: value for name, value in os.environ.items()
+            if not name.startswith(("HPC_PORTS", "LD_PRELOAD"))}
+    if addresses is not None:
+        kept["HPC_PORTS_ADDRESS"] = addresses[0]
+    if shared is not None:
+        kept["HPC_PORTS_SHARED"] = shared
+    return {**kept, "LD_PRELOAD": str(preload), **more}
+
+
+class Probe:
+    """One running ports_probe."""
+
+    def __init__(self, variables, program="ports_probe"):
+        self.process = subprocess.Popen([SUPPORT / program], env=variables, text=True,
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        stderr=subprocess.PIPE)
+
+    def __call__(self, command):
+        self.process.stdin.write(command + "\n")
+        self.process.stdin.flush()
+        answer = self.process.stdout.readline().rstrip("\n")
+        if answer.startswith("error "):
+            return errno.errorcode.get(int(answer.split()[1]), answer)
+        return answer
+
+    def end(self):
+        """Its standard error."""
+        if self.process.poll() is None:
+            self.process.stdin.close()
+            self.process.stdin = None
+        return self.process.communicate(timeout=PATIENCE_SECONDS)[1]
+
+
+class TestCase(unittest.TestCase):
+    def setUp(self):
+        self.addresses = private_addresses()
+        self.port = free_port()
+
+    def probe(self, addresses="own", program="ports_probe", **options):
+        addresses = self.addresses if addresses == "own" else addresses
+        probe = Probe(environment(addresses, **options), program)
+        self.addCleanup(probe.end)
+        return probe
+
+    def check(self, probe, *commands_and_answers):
+        """Commands and what they say, in turn; $P is the port, $4 and $6 are the addresses."""
+        for command, answer in zip(commands_and_answers[::2], commands_and_answers[1::2]):
+            self.assertEqual(probe(self.filled(command)), self.filled(answer), command)
+
+    def do(self, probe, *commands):
+        """Commands that must all say "ok"."""
+        for command in commands:
+            self.check(probe, command, "ok")
+
+    def filled(self, text):
+        for mark, value in (("$P", self.port), ("$4", self.addresses[0]),
+                            ("$6", self.addresses[1])):
+            text = text.replace(mark, str(value))
+        return text
+
+    def listen(self, probe, name, family, address, *options, port="$P"):
+        """A TCP listener in the probe; what is left of earlier tests' connections is no obstacle."""
+        self.do(probe, f"socket {name} tcp {family}", f"reuse {name}", *options,
+                f"bind {name} {address} {port}", f"listen {name}")
