@@ -121,7 +121,7 @@ std::string_view unmoved_reason(const ProgramFacts& facts) {
 
 std::string unmoved_warning(const std::string& name, std::int64_t pid, std::uint16_t port,
                             const ProgramFacts& facts) {
-  return (name.empty() ? "a program" : name) + " (pid " + std::to_string(pid) +
+  return "hpc-proxy: " + (name.empty() ? "a program" : name) + " (pid " + std::to_string(pid) +
          ") listens on port " + std::to_string(port) + " without a private address, because " +
          std::string(unmoved_reason(facts)) +
          ": other users of this node cannot use that port number, and can connect to it; hpc-proxy "

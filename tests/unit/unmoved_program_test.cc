@@ -127,10 +127,11 @@ TEST(UnmovedProgramTest, WarningSaysWhoWhereWhyAndWhatToDo) {
   ProgramFacts facts;
   facts.statically_linked = true;
   EXPECT_EQ(unmoved_warning("go-server", 4711, 8080, facts),
-            "go-server (pid 4711) listens on port 8080 without a private address, because it is "
+            "hpc-proxy: go-server (pid 4711) listens on port 8080 without a private address, "
+            "because it is "
             "statically linked: other users of this node cannot use that port number, and can "
             "connect to it; hpc-proxy still lets only you in. --private netns would give it one");
-  EXPECT_TRUE(unmoved_warning("", 1, 80, facts).starts_with("a program (pid 1)"));
+  EXPECT_TRUE(unmoved_warning("", 1, 80, facts).starts_with("hpc-proxy: a program (pid 1)"));
 }
 
 TEST(UnmovedProgramTest, ThisProcessIsDynamicAndNotPreloaded) {
