@@ -23,12 +23,12 @@ build_packages=(
 )
 demo_packages=(openssh-client openssh-server python3)
 test_packages=(
-  "${demo_packages[@]}" chromium clang-format curl file iproute2 jq munge procps shellcheck
-  slurm-wlm varnish wget
+  "${demo_packages[@]}" chromium clang-format curl file iproute2 jq munge passt procps shellcheck
+  slirp4netns slurm-wlm varnish wget
 )
 clang_packages=(clang clang-tidy libclang-rt-14-dev)
 heavy_packages=(
-  haproxy iputils-ping jupyter-notebook nginx passt python3-ipykernel r-cran-shiny slirp4netns wrk
+  haproxy iputils-ping jupyter-notebook nginx python3-ipykernel r-cran-shiny wrk
 )
 
 say() { printf 'install-deps: %s\n' "$*" >&2; }

@@ -22,7 +22,6 @@ namespace hpc {
 
 namespace {
 
-constexpr const char* kNextStep = "; use `--private loopback`, which every kernel allows";
 // A number and a newline; a file that holds more is none of these settings.
 constexpr std::size_t kSettingBytesMax = 32;
 // What the probe says fits into a pipe without waiting.
@@ -58,7 +57,7 @@ tl::unexpected<Error> refused(NetworkSpaceStep step, int error,
                               const NetworkSpaceSettings& settings) {
   return fail(Errc::kSystem, "network namespace",
               "the kernel refuses " + std::string(step_name(step)) + " (" + std::strerror(error) +
-                  "): " + explain_refusal(step, error, settings) + kNextStep);
+                  "): " + explain_refusal(step, error, settings) + std::string(kLoopbackAdvice));
 }
 
 bool write_file(const char* path, std::string_view text) {
@@ -179,7 +178,9 @@ Status probe_network_space() {
   while (waitpid(child, &status, 0) < 0 && errno == EINTR) continue;
   if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return {};
   // seccomp may also kill whoever asks.
-  if (why.empty()) why = std::string("a security policy ends the process that asks") + kNextStep;
+  if (why.empty()) {
+    why = "a security policy ends the process that asks" + std::string(kLoopbackAdvice);
+  }
   return fail(Errc::kSystem, "network namespace", std::move(why));
 }
 

@@ -2,6 +2,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "common/result.h"
 
@@ -15,6 +16,10 @@ namespace hpc {
 /// "user.max_net_namespaces is 0", and what to do next. The process may then be halfway inside: it
 /// can only end. Its /proc must be its own (a dumpable process).
 Status enter_network_space();
+
+// How every such detail ends.
+constexpr std::string_view kLoopbackAdvice =
+    "; use `--private loopback`, which every kernel allows";
 
 /// Can this node do that? Tries in a child process, so nothing of the caller changes. To be called
 /// while there is one thread and no secret, as the child is a copy. Errors as
