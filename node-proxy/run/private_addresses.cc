@@ -83,7 +83,7 @@ Result<PrivateAddresses> claim_private_addresses(std::uint32_t uid, const std::s
     if (!*used) return PrivateAddresses{block.address(0), block.address(1), std::move(**claim)};
   }
   return refuse("all that were tried are taken; is there a program on port " +
-                std::to_string(kClaimPort) + " of all addresses of this node? (`ss -ltn sport = " +
+                std::to_string(kClaimPort) + " of all addresses of this node? (`ss -ltn sport = :" +
                 std::to_string(kClaimPort) + "` shows it)");
 }
 
