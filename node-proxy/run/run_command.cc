@@ -17,6 +17,7 @@
 #include "node-proxy/run/ports_library.h"
 #include "node-proxy/run/private_addresses.h"
 #include "node-proxy/run/run_dir.h"
+#include "node-proxy/run/space_reach.h"
 #include "node-proxy/run/unmoved_watch.h"
 #include "node-proxy/start_up.h"
 #include "node-proxy/url_template.h"
@@ -54,33 +55,38 @@ void print_line(const std::string& line) { std::fprintf(stderr, "%s\n", line.c_s
 /// The loop's part: serves while the command runs.
 class Run final : public KeeperLink::Listener {
  public:
-  Run(const Options& options, StartPlace& place, Log& log, KeeperHandle keeper,
+  Run(const Options& options, PrivateMode mode, StartPlace& place, Log& log, KeeperHandle keeper,
       std::optional<LoopbackSpace> loopback)
       : options_(options),
+        mode_(mode),
         place_(place),
+        log_(log),
         loopback_(std::move(loopback)),
         watch_(make_watch(keeper.pid)),
-        link_(loop_, std::move(keeper), *this),
-        server_(loop_, options, *place.dir, place.identity, place.host, log, reach()) {
-    server_.on_idle([this] { link_.end(kIdleGraceMs); });
-  }
+        link_(loop_, std::move(keeper), *this) {}
 
   /// The command's exit code.
   Result<int> run(const Environment& environment) {
-    if (auto done = server_.listen(); !done) return tl::unexpected<Error>(done.error());
-    if (auto done = server_.publish(); !done) return tl::unexpected<Error>(done.error());
+    auto way = reach();
+    if (!way) return tl::unexpected<Error>(way.error());
+    server_ = std::make_unique<NodeServer>(loop_, options_, *place_.dir, place_.identity,
+                                           place_.host, log_, std::move(*way));
+    server_->on_idle([this] { link_.end(kIdleGraceMs); });
+    if (auto done = server_->listen(); !done) return tl::unexpected<Error>(done.error());
+    if (auto done = server_->publish(); !done) return tl::unexpected<Error>(done.error());
     place_.lock.release();
-    report_ready(options_, server_.port());
+    report_ready(options_, server_->port());
     announce();
     const auto started = link_.start({options_.command, settings(environment)});
     if (!started) return tl::unexpected<Error>(started.error());
-    server_.run(std::nullopt);
+    server_->run(std::nullopt);
     return exit_code_;
   }
 
   void on_command_ended(int exit_code) noexcept override {
     exit_code_ = exit_code;
-    server_.stop("the command has ended");
+    // Before there is a server only a killed keeper ends; starting the command will say so.
+    if (server_) server_->stop("the command has ended");
   }
 
  private:
@@ -92,7 +98,12 @@ class Run final : public KeeperLink::Listener {
     return std::make_unique<UnmovedWatch>(loop_, std::move(rules), print_line);
   }
 
-  AppReach reach() const {
+  Result<AppReach> reach() {
+    if (mode_ == PrivateMode::kNetns) {
+      return reach_into_space(loop_, [this](const SocketWish& wish, KeeperLink::SocketDone done) {
+        return link_.ask_socket(wish, std::move(done));
+      });
+    }
     AppReach reach;
     if (loopback_) {
       reach.private_mode = "loopback";
@@ -103,18 +114,21 @@ class Run final : public KeeperLink::Listener {
   }
 
   void announce() const {
-    const std::string where =
+    std::string where =
         loopback_ ? "; its command's ports are its own, on " + loopback_->addresses.v4 : "";
-    std::fprintf(stderr, "hpc-proxy: listens on port %u%s\n", unsigned{server_.port()},
+    if (mode_ == PrivateMode::kNetns) {
+      where = "; its command's ports are its own, in a network namespace";
+    }
+    std::fprintf(stderr, "hpc-proxy: listens on port %u%s\n", unsigned{server_->port()},
                  where.c_str());
   }
 
   /// What the command gets beside our own environment.
   std::vector<std::string> settings(const Environment& environment) const {
     std::vector<std::string> list = {
-        "HPC_PROXY_PORT=" + std::to_string(server_.port()),
-        "HPC_PROXY_URL_TEMPLATE=" + server_.url_template(),
-        "VSCODE_PROXY_URI=" + vscode_template(server_.url_template()),
+        "HPC_PROXY_PORT=" + std::to_string(server_->port()),
+        "HPC_PROXY_URL_TEMPLATE=" + server_->url_template(),
+        "VSCODE_PROXY_URI=" + vscode_template(server_->url_template()),
         std::string(kRunVariable) + "=" + place_.identity.id,
     };
     if (loopback_) {
@@ -127,12 +141,14 @@ class Run final : public KeeperLink::Listener {
   }
 
   const Options& options_;
+  PrivateMode mode_;
   StartPlace& place_;
+  Log& log_;
   Loop loop_;
   std::optional<LoopbackSpace> loopback_;
   std::unique_ptr<UnmovedWatch> watch_;  // there with loopback_
   KeeperLink link_;
-  NodeServer server_;
+  std::unique_ptr<NodeServer> server_;
   int exit_code_ = 1;
 };
 
@@ -143,7 +159,9 @@ Result<int> run_in(const Options& options, const Environment& environment) {
   plan.state_dir = options.state_dir;
   plan.host = place->host;
   plan.port_file = options.port_file;
-  const bool loopback = options.private_mode == PrivateMode::kLoopback;
+  const PrivateMode mode = options.private_mode;
+  plan.own_network = mode == PrivateMode::kNetns;
+  const bool loopback = mode == PrivateMode::kLoopback;
   if (loopback) {
     auto run_dir = make_run_dir(*place->dir, place->host, place->identity.id);
     if (!run_dir) return tl::unexpected<Error>(run_dir.error());
@@ -159,7 +177,7 @@ Result<int> run_in(const Options& options, const Environment& environment) {
     space = std::move(*made);
   }
   Log log(options.verbose ? LogLevel::kDebug : LogLevel::kWarning, options.log_format);
-  Run run(options, *place, log, std::move(*keeper), std::move(space));
+  Run run(options, mode, *place, log, std::move(*keeper), std::move(space));
   return run.run(environment);
 }
 

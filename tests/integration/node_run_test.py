@@ -40,6 +40,8 @@ def free_port():
 
 
 class RunTest(harness.TestCase):
+    mode = "loopback"
+
     def setUp(self):
         super().setUp()
         self.addCleanup(self.assert_nothing_is_left)
@@ -61,7 +63,7 @@ class RunTest(harness.TestCase):
             self.assertEqual(list(home.glob(".hpc-proxy/run/*")), [])
 
     def variables(self):
-        return {MARK: str(self.base)}
+        return {MARK: str(self.base), "HPC_PROXY_PRIVATE": self.mode}
 
     def run_it(self, *arguments, **options):
         return self.run_proxy("run", *arguments, variables=self.variables(), **options)
@@ -129,8 +131,8 @@ class RunTest(harness.TestCase):
     def test_record_says_where_the_ports_are(self):
         proxy = self.serve_word("word", free_port())
         said = proxy.record["private"]
-        self.assertEqual(said["mode"], "loopback")
-        self.assertEqual(len(said["addresses"]), 2)
+        self.assertEqual(said["mode"], self.mode)
+        self.assertEqual(len(said["addresses"]), 2 if self.mode == "loopback" else 0)
         proxy.end()
 
     def test_stop_ends_it(self):
@@ -179,7 +181,7 @@ class RunTest(harness.TestCase):
             process.process.terminate()
             process.process.wait(60)
 
-    def test_off_moves_nothing(self):
+    def test_off_on_the_command_line_moves_nothing(self):
         port = free_port()
         proxy = self.serve_word("word", port, options=("--private", "off"))
         listening = subprocess.run(["ss", "-Htln", f"sport = :{port}"], check=True,
@@ -187,6 +189,25 @@ class RunTest(harness.TestCase):
         self.assertIn(f"127.0.0.1:{port}", listening)
         proxy.end()
 
+    def test_killed_command_leaves_nothing(self):
+        port = free_port()
+        proxy = self.serve_word("word", port)
+        # The list may be half a second old, and the process not known yet.
+        pid = wait_until(lambda: next((one["pid"] for one in proxy.get("/ports").json()["ports"]
+                                       if one["port"] == port), None), "it is listed")
+        os.kill(pid, signal.SIGKILL)
+        self.assertEqual(proxy.process.wait(60), 128 + signal.SIGKILL)
+
+    def test_killed_keeper_leaves_nothing(self):
+        proxy = self.serve_word("word", free_port())
+        (keeper,) = [pid for pid in self.processes()
+                     if pathlib.Path(f"/proc/{pid}/comm").read_text() == "hpc-keeper\n"]
+        os.kill(keeper, signal.SIGKILL)
+        self.assertEqual(proxy.process.wait(60), 128 + signal.SIGKILL)
+
+
+class NetnsRunTest(RunTest):
+    mode = "netns"
 
 if __name__ == "__main__":
     harness.main()
