@@ -80,8 +80,11 @@ class JobTemplatesTest(unittest.TestCase):
         return job
 
     def record(self, job, user="alice"):
-        path = self.site.home(user) / f".hpc-proxy/jobs/{job}.json"
-        return json.loads(path.read_text()) if path.exists() else None
+        """That of `run` has a longer name."""
+        jobs = self.site.home(user) / ".hpc-proxy/jobs"
+        for path in [*jobs.glob(f"{job}.json"), *jobs.glob(f"{job}-*.json")]:
+            return json.loads(path.read_text())
+        return None
 
     def wait_for_record(self, job, user="alice"):
         return wait_until(lambda: self.record(job, user), f"the record of job {job}", 30)
@@ -138,8 +141,8 @@ class JobTemplatesTest(unittest.TestCase):
         self.site.run("alice@login", "scancel", "--batch", "--signal=USR1", job)
         wait_until(lambda: self.status(job)["walltime_warning"], "the warning in /status")
 
-    def check_session_of_ide(self, ide, program, route):
-        job, directory = self.submit_session(ide)
+    def check_session_of_ide(self, ide, program, route, *options):
+        job, directory = self.submit_session(ide, *options)
         page = self.page(job, f"/{route}/some/page")
         self.assertEqual(page["program"], program)
         self.assertEqual(page["HPC_PROXY_URL_TEMPLATE"],
@@ -184,6 +187,15 @@ class JobTemplatesTest(unittest.TestCase):
         self.assertIn("--www-root-path=/user/alice/main/rstudio", page["words"])
         self.assertNotIn("--www-port", " ".join(page["words"]))
 
+    def test_ide_with_ports_of_its_own(self):
+        for mode in ("loopback",):
+            with self.subTest(mode):
+                (self.site.home("alice") / "saved").unlink(missing_ok=True)
+                page = self.check_session_of_ide("vscode", "code-server", "app",
+                                                 f"--export=ALL,HPC_PROXY_PRIVATE={mode}")
+                self.assertRegex(page["HPC_PROXY_RUN"], r"^\d+-c1-\d+$")
+                self.assertRegex(page["HPC_PROXY_PORT"], r"^\d+$")
+
     def test_rstudio_without_sockets_is_not_started_on_a_port(self):
         job, directory = self.submit_session("rstudio", "--export=ALL,OLD_RSERVER=1")
         self.wait_for_end("alice", job)
@@ -219,6 +231,21 @@ class JobTemplatesTest(unittest.TestCase):
         text = (directory / "job.log").read_text()
         self.assertIn(f"mine: {ORIGIN}/user/alice/main/plain/port/{{port}}/\n", text)
         self.assertIn("plain.sh ended with status 3", text)
+
+    def test_plain_with_ports_of_its_own(self):
+        """What the user wrote runs inside, and SLURM's warning, which comes at once, is not lost."""
+        self.write(".hpc-proxy/plain.sh", "#!/bin/sh\necho run: $HPC_PROXY_RUN\n"
+                                          "exec python3 -m http.server -d /etc/slurm 5500\n")
+        self.write(".hpc-proxy/setup.sh", "HPC_PROXY_PRIVATE=loopback\n", 0o644)
+        job, directory = self.submit_session("plain", "--time=1")
+        record = self.wait_for_record(job)
+        self.assertEqual(record["private"]["mode"], "loopback")
+        page = wait_until(lambda: self.ask(job, "/port/5500/slurm.conf", check=False),
+                          "the application", 30)
+        self.assertIn("ClusterName", page)
+        wait_until(lambda: self.status(job)["walltime_warning"], "SLURM's warning", 60)
+        self.assertEqual(self.state(job), "RUNNING c1")
+        self.assertIn(f"run: {job}-c1-{record['pid']}\n", (directory / "job.log").read_text())
 
     def test_setup_is_read_first(self):
         self.write(".hpc-proxy/setup.sh", "export SETUP=done\n", 0o644)

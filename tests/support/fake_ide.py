@@ -18,8 +18,8 @@ SOCKET_OPTIONS = ("--socket", "--ServerApp.sock", "--NotebookApp.sock", "--www-s
 
 class Page(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
-        names = ("VSCODE_PROXY_URI", "HPC_PROXY_URL_TEMPLATE", "HPC_SESSION_DIR",
-                 "HPC_SESSION_ID", "JUPYTER_RUNTIME_DIR", "SETUP")
+        names = ("VSCODE_PROXY_URI", "HPC_PROXY_URL_TEMPLATE", "HPC_PROXY_PORT", "HPC_PROXY_RUN",
+                 "HPC_SESSION_DIR", "HPC_SESSION_ID", "JUPYTER_RUNTIME_DIR", "SETUP")
         body = json.dumps({"program": os.path.basename(sys.argv[0]), "words": sys.argv[1:],
                            "path": self.path, "pid": os.getpid(),
                            "prefix": self.headers["X-Forwarded-Prefix"],
