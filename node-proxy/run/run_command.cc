@@ -1,9 +1,8 @@
 #include "node-proxy/run/run_command.h"
 
-#include <sys/wait.h>
+#include <fcntl.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <climits>
 #include <cstdio>
 #include <memory>
@@ -13,7 +12,10 @@
 
 #include "common/loop.h"
 #include "node-proxy/node_server.h"
+#include "node-proxy/run/choose_space.h"
+#include "node-proxy/run/egress.h"
 #include "node-proxy/run/keeper.h"
+#include "node-proxy/run/network_space.h"
 #include "node-proxy/run/ports_library.h"
 #include "node-proxy/run/private_addresses.h"
 #include "node-proxy/run/run_dir.h"
@@ -35,6 +37,9 @@ struct LoopbackSpace {
   std::string library;
 };
 
+void print_line(const std::string& line) { std::fprintf(stderr, "%s\n", line.c_str()); }
+void say(const std::string& sentence) { print_line("hpc-proxy: " + sentence); }
+
 /// The path of this program; empty where /proc does not tell.
 std::string own_path() {
   char path[PATH_MAX];
@@ -50,20 +55,40 @@ Result<LoopbackSpace> make_loopback_space(const StartPlace& place, const std::st
   return LoopbackSpace{std::move(*addresses), std::move(*library)};
 }
 
-void print_line(const std::string& line) { std::fprintf(stderr, "%s\n", line.c_str()); }
+/// Its first part, which is more than a resolver reads; empty where it cannot be read.
+std::string read_resolv_conf() {
+  const OwnedFd file(open("/etc/resolv.conf", O_RDONLY | O_CLOEXEC));
+  char text[4096];
+  const ssize_t size = file.get() < 0 ? -1 : read(file.get(), text, sizeof text);
+  return size > 0 ? std::string(text, static_cast<std::size_t>(size)) : std::string();
+}
+
+/// The way to other machines; without one everything else works, and a warning says so.
+std::optional<Egress> make_egress(pid_t keeper, const Environment& environment) {
+  auto egress = Egress::start(keeper, environment);
+  if (!egress) {
+    say(egress.error().detail);
+    return std::nullopt;
+  }
+  if (const auto warning = resolver_warning(read_resolv_conf())) say(*warning);
+  return std::move(*egress);
+}
 
 /// The loop's part: serves while the command runs.
 class Run final : public KeeperLink::Listener {
  public:
   Run(const Options& options, PrivateMode mode, StartPlace& place, Log& log, KeeperHandle keeper,
-      std::optional<LoopbackSpace> loopback)
+      std::optional<LoopbackSpace> loopback, std::optional<Egress> egress)
       : options_(options),
         mode_(mode),
         place_(place),
         log_(log),
         loopback_(std::move(loopback)),
+        egress_(std::move(egress)),
         watch_(make_watch(keeper.pid)),
-        link_(loop_, std::move(keeper), *this) {}
+        link_(loop_, std::move(keeper), *this) {
+    if (egress_) egress_->watch(loop_, say);
+  }
 
   /// The command's exit code.
   Result<int> run(const Environment& environment) {
@@ -146,6 +171,7 @@ class Run final : public KeeperLink::Listener {
   Log& log_;
   Loop loop_;
   std::optional<LoopbackSpace> loopback_;
+  std::optional<Egress> egress_;
   std::unique_ptr<UnmovedWatch> watch_;  // there with loopback_
   KeeperLink link_;
   std::unique_ptr<NodeServer> server_;
@@ -159,7 +185,12 @@ Result<int> run_in(const Options& options, const Environment& environment) {
   plan.state_dir = options.state_dir;
   plan.host = place->host;
   plan.port_file = options.port_file;
-  const PrivateMode mode = options.private_mode;
+  PrivateMode mode = options.private_mode;
+  if (mode == PrivateMode::kAuto) {
+    SpaceChoice choice = choose_space(probe_network_space());
+    mode = choice.mode;
+    say(choice.sentence);
+  }
   plan.own_network = mode == PrivateMode::kNetns;
   const bool loopback = mode == PrivateMode::kLoopback;
   if (loopback) {
@@ -170,6 +201,8 @@ Result<int> run_in(const Options& options, const Environment& environment) {
   auto keeper = fork_keeper(plan);
   if (!keeper) return tl::unexpected<Error>(keeper.error());
   harden();
+  std::optional<Egress> egress =
+      mode == PrivateMode::kNetns ? make_egress(keeper->pid, environment) : std::nullopt;
   std::optional<LoopbackSpace> space;
   if (loopback) {
     auto made = make_loopback_space(*place, plan.run_dir);
@@ -177,7 +210,7 @@ Result<int> run_in(const Options& options, const Environment& environment) {
     space = std::move(*made);
   }
   Log log(options.verbose ? LogLevel::kDebug : LogLevel::kWarning, options.log_format);
-  Run run(options, mode, *place, log, std::move(*keeper), std::move(space));
+  Run run(options, mode, *place, log, std::move(*keeper), std::move(space), std::move(egress));
   return run.run(environment);
 }
 
