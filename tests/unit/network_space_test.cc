@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -230,6 +231,7 @@ TEST_F(NetworkSpaceTest, BothLoopbackAddressesWork) {
 /// In a user namespace of the child's own, where it may change the setting for itself alone.
 std::string refusal_with(const char* setting, const char* value) {
   return in_child([&]() -> std::string {
+    signal(SIGCHLD, SIG_IGN);  // no exit codes: whoever has started us may have said so
     const auto entered = enter_network_space();
     if (!entered) return describe(entered.error());
     const int file = open(setting, O_WRONLY | O_CLOEXEC);
