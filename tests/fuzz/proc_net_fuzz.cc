@@ -9,6 +9,7 @@
 #include "node-proxy/process.h"
 #include "node-proxy/process_finder.h"
 #include "node-proxy/process_label.h"
+#include "node-proxy/run/unmoved_program.h"
 #include "tests/fuzz/fuzz_input.h"
 
 namespace {
@@ -57,6 +58,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     require(text.ends_with(std::to_string(*inode) + "]") || text.find("[0") != text.npos,
             "the inode is what stands there");
   }
+  ProgramFacts facts;
+  parse_auxiliary_vector(std::as_bytes(std::span(text.data(), text.size())), facts);
+  maps_library(text);
+  preloads_library(text);
   check_label(text);
   check_dump(text);
   return 0;
