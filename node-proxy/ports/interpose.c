@@ -178,9 +178,9 @@ int hpc_sendmmsg(int fd, struct mmsghdr* messages, unsigned int count, int flags
     const unsigned int left = count - done;
     const unsigned int now = left < MESSAGES_AT_ONCE ? left : MESSAGES_AT_ONCE;
     const int sent = send_copies(settings, fd, messages + done, now, flags);
-    if (sent < 0) return done > 0 ? (int)done : sent;
+    /* After a message that failed, the next call fails for the same reason. */
+    if (sent <= 0) return done > 0 ? (int)done : sent;
     done += (unsigned int)sent;
-    if ((unsigned int)sent < now) break;
   }
   return (int)done;
 }

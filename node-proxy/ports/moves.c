@@ -107,8 +107,7 @@ static uint32_t host_for_ipv6(const struct hpc_ports_settings* settings, int fd,
     /* It was moved when it was bound, and reaches IPv4 only: the sender that we called ::1. */
     return host != 0 ? host : htonl(INADDR_LOOPBACK);
   }
-  /* Bound to ::1 itself it reaches IPv6 only. */
-  if (local.where != HPC_WILDCARD) return 0;
+  /* Bound to ::1 itself, or to [::] alone, it reaches IPv6 only, and that cannot be changed. */
   if (host != 0 && is_v6_only(fd) && !set_v6_only(fd, 0)) return 0;
   return host;
 }

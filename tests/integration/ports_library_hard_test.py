@@ -22,6 +22,10 @@ INSTEAD_OF = {"__recvfrom_chk", "accept", "accept4", "bind", "connect", "getpeer
               "getsockname", "recvfrom", "recvmmsg", "recvmsg", "sendmmsg", "sendmsg", "sendto"}
 
 
+def host(shown):
+    return shown.rsplit(" ", 1)[0]
+
+
 def objdump(option):
     return subprocess.run(["objdump", option, ports_probe.LIBRARY], check=True, text=True,
                           capture_output=True).stdout
@@ -127,6 +131,35 @@ class SurvivalTest(ports_probe.TestCase):
                 self.check(client, "peer c", f"{asked} {port}")
                 server.end()
                 client.end()
+
+    def test_netlink_without_its_modules_does_not_count(self):
+        # Such a kernel answers "there is none" to every question.
+        other = ports_probe.SUPPORT / "libports_other_preload.so"
+        self.do(self.server, "serve a")
+        probe = self.probe(preload=f"{ports_probe.LIBRARY}:{other}", NO_TCP_DIAG="1")
+        self.do(probe, "socket c tcp 4", "connect c 127.0.0.1 $P")
+        self.check(probe, "peer c", "127.0.0.1 $P")
+
+    def test_without_dlsym_the_kernel_is_called(self):
+        # As in a program of an old glibc that has not loaded libdl.
+        changed = pathlib.Path(tempfile.mkdtemp(prefix="hpc-ports.")) / "libhpc_ports.so"
+        self.addCleanup(shutil.rmtree, changed.parent)
+        image = ports_probe.LIBRARY.read_bytes()
+        self.assertEqual(image.count(b"\0dlsym\0"), 1)
+        changed.write_bytes(image.replace(b"\0dlsym\0", b"\0dlsxm\0"))
+        self.do(self.server, "serve a")
+        probe = self.probe(preload=changed)
+        self.do(probe, "socket c tcp 4", "connect c 127.0.0.1 $P", "fork $P")
+        self.check(probe, "peer c", "127.0.0.1 $P")
+        port = ports_probe.free_port()
+        self.listen(probe, "b", 6, "::1", port=port)
+        self.do(probe, "socket d tcp 6", f"connect d ::1 {port}")
+        self.assertEqual(host(probe("accept b s")), "::1")
+        self.do(probe, "socket u udp 4", "bind u 127.0.0.1 $P", "socket v udp 4")
+        for send, receive, count in (("sendto", "recvfrom", "1"), ("sendmsg", "recvmsg", "1"),
+                                     ("sendto", "chk", "1"), ("sendmmsg", "recvmmsg", "20")):
+            self.check(probe, f"send v 127.0.0.1 $P {send}", count)
+            self.assertEqual(host(probe(f"receive u {receive}")), "127.0.0.1")
 
     def test_without_netlink_and_proc_it_stays(self):
         probe = self.serving()

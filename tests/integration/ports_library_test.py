@@ -175,15 +175,15 @@ class BindTest(ports_probe.TestCase):
         probe = self.probe()
         self.listen(probe, "a", 4, "0.0.0.0")
         port = f"{self.port:04x}"
-        rest = "78" * 26
+        real = port + socket.inet_aton(self.addresses[0]).hex()
+        end = "00" * 8 + "78" * 12
         # Half an address is left as it is: there is nothing to show in its place.
-        half = socket.inet_aton(self.addresses[0])[:2].hex()
-        for size, seen in ((16, port + "00000000" + "00" * 8), (8, port + "00000000"),
-                           (6, port + half), (4, port)):
+        for size, seen in ((16, port + "00000000"), (8, port + "00000000"), (7, real), (6, real),
+                           (4, real), (0, real)):
             with self.subTest(size=size):
                 answer = probe(f"short a {size}").split()
                 self.assertEqual(answer[0], "16")
-                self.assertEqual(answer[1], (seen + rest)[:52])
+                self.assertEqual(answer[1], seen + end)
 
 
 class ConnectTest(ports_probe.TestCase):
@@ -285,6 +285,15 @@ class ConnectTest(ports_probe.TestCase):
         self.do(probe, "socket c tcp 6", "bind c ::1 0", "socket d tcp 6", "only d 1", "bind d :: 0")
         self.check(probe, "connect c ::1 $P", "ECONNREFUSED", "connect d ::1 $P", "ECONNREFUSED")
 
+    def test_a_client_that_was_bound_to_a_port_of_the_wildcard(self):
+        probe = self.probe()
+        self.listen(probe, "a", 4, "127.0.0.1")
+        port = ports_probe.free_port()
+        self.do(probe, "socket c tcp 4", f"bind c 0.0.0.0 {port}")
+        self.check(probe, "local c", f"0.0.0.0 {port}")
+        self.do(probe, "connect c 127.0.0.1 $P")
+        self.check(probe, "local c", f"127.0.0.1 {port}", "accept a s", f"127.0.0.1 {port}")
+
     def test_fast_open_goes_where_connect_goes(self):
         for how in ("fastopen", "fastopenmsg"):
             with self.subTest(how=how):
@@ -311,6 +320,19 @@ class ConnectTest(ports_probe.TestCase):
         self.listen(probe, "a", 4, "127.0.0.1")
         self.check(probe, "local a", "127.0.0.1 $P")
         self.do(probe, "socket c tcp 4", "connect c 127.0.0.1 $P")
+
+
+    def test_an_accepted_connection_forgets_what_its_descriptor_was(self):
+        probe = self.probe()
+        self.listen(probe, "a", 6, "::", "only a 0")
+        port = ports_probe.free_port()
+        self.do(probe, "socket c tcp 6", "connect c ::1 $P", "socket d tcp 4",
+                f"bind d 127.0.0.1 {port}")
+        self.check(probe, "peer c", "::1 $P")
+        self.assertEqual(host(probe("accept a s")), "::ffff:127.0.0.1")
+        self.do(probe, "close c", "connect d 127.0.0.1 $P")
+        self.check(probe, "accept a t", f"::ffff:127.0.0.1 {port}",
+                   "peer t", f"::ffff:127.0.0.1 {port}")
 
 
 class UdpTest(ports_probe.TestCase):
@@ -348,6 +370,20 @@ class UdpTest(ports_probe.TestCase):
         server, client = self.probe(), self.probe()
         self.do(server, "socket a udp 4", "bind a 0.0.0.0 $P")
         self.exchange(server, client, 4, "127.0.0.1", "sendto", "recvfrom")
+
+    def test_a_sender_is_not_written_past_its_room(self):
+        probe = self.probe()
+        port = ports_probe.free_port(behind=self.port)
+        self.do(probe, "socket a udp 4", "bind a 127.0.0.1 $P", "socket c udp 4",
+                f"bind c 127.0.0.1 {port}")
+        self.check(probe, "send c 127.0.0.1 $P sendto", "1", f"tight a {port}", "ok")
+
+    def test_netlink_knows_udp_too(self):
+        probe = self.probe()
+        self.do(probe, "forbid files", "socket a udp 6", "bind a ::1 $P", "socket c udp 6",
+                "connect c ::1 $P")
+        self.check(probe, "peer c", "::1 $P", "real a", "::ffff:$6 $P")
+        self.assertNotEqual(host(probe("real c")), "::1")
 
     def test_two_runs_have_the_same_port(self):
         probes = [self.probe(ports_probe.private_addresses(n)) for n in (0, 1)]

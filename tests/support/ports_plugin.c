@@ -1,13 +1,17 @@
 /* A library for the tests of libhpc_ports.so, in two roles: loaded by a program it connects
-   (plugin_visit), preloaded behind libhpc_ports.so it counts what comes to its connect(). */
+   (plugin_visit), preloaded behind libhpc_ports.so it says what comes to its connect(), and plays a
+   kernel without tcp_diag: netlink's answers all become "there is none". */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <dlfcn.h>
+#include <errno.h>
+#include <linux/netlink.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 int plugin_visit(const char* port);
@@ -21,6 +25,21 @@ int plugin_visit(const char* port) {
 }
 
 #ifdef HPC_PLUGIN_PRELOADED
+long other_syscall(long, long, long, long, long, long, long) __asm__("syscall");
+long other_syscall(long number, long a, long b, long c, long d, long e, long f) {
+  long (*real)(long, long, long, long, long, long, long);
+  void* symbol = dlsym(RTLD_NEXT, "syscall");
+  memcpy(&real, &symbol, sizeof symbol);
+  const long result = real(number, a, b, c, d, e, f);
+  if (number != SYS_recvfrom || getenv("NO_TCP_DIAG") == NULL) return result;
+  struct nlmsghdr* header = (void*)b;
+  struct nlmsgerr* failure = NLMSG_DATA(header);
+  if (result < (long)NLMSG_LENGTH(sizeof failure->error)) return result;
+  header->nlmsg_type = NLMSG_ERROR;
+  failure->error = -ENOENT;
+  return result;
+}
+
 int other_connect(int, const struct sockaddr*, socklen_t) __asm__("connect");
 int other_connect(int fd, const struct sockaddr* address, socklen_t size) {
   int (*real)(int, const struct sockaddr*, socklen_t);

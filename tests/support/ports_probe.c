@@ -6,7 +6,8 @@
  *   accept4 NAME AS   local NAME   peer NAME   real NAME (local, past the library)
  *   send NAME ADDRESS PORT HOW    HOW: sendto, sendmsg, sendmmsg, fastopen, fastopenmsg
  *   receive NAME HOW              HOW: recvfrom, chk, recvmsg, recvmmsg
- *   short NAME BYTES (getsockname with that much room)   dup NAME AS   close NAME   closeall
+ *   short NAME BYTES (getsockname with that much room)   tight NAME PORT (recvmmsg with little,
+ *   of a sender with that port)   dup NAME AS   close NAME   closeall
  *   forbid netlink|files (seccomp)   serve NAME (accepts and closes)   spawn PROGRAM
  *   fork|vfork|threads|handler PORT (connect there)   plugin LIBRARY PORT   nulls NAME
  *   time name|bad|refused (nanoseconds a call)
@@ -131,11 +132,14 @@ static void do_name(char** word) {
   say_address(&address, result);
 }
 
-/* What getsockname() leaves in a buffer of that size, and says of the size; the rest is 'x'. */
+/* What getsockname() leaves in a buffer of that size, and says of the size; behind it is already
+   what the kernel says, and then 'x'. */
 static void do_short(char** word) {
   unsigned char buffer[sizeof(struct sockaddr_in6)];
   socklen_t size = (socklen_t)atoi(word[2]);
+  socklen_t whole = sizeof buffer;
   memset(buffer, 'x', sizeof buffer);
+  syscall(SYS_getsockname, probe_fd(word[1]), buffer, &whole);
   const int result = getsockname(probe_fd(word[1]), (void*)buffer, &size);
   if (result < 0) return probe_say(result);
   printf("%u ", (unsigned)size);
@@ -209,6 +213,24 @@ static void do_receive(char** word) {
   say_address(&address[last < 0 ? 0 : last], (int)result);
 }
 
+/* recvmmsg() with room for a part of the sender only, behind which the rest of a private address
+   stands already: "ok" when that was not touched. */
+static void do_tight(char** word) {
+  struct sockaddr_storage before, address;
+  char byte;
+  struct iovec part = {&byte, 1};
+  struct mmsghdr message;
+  struct pollfd waits = {probe_fd(word[1]), POLLIN, 0};
+  probe_address(&before, getenv("HPC_PORTS_ADDRESS"), word[2]);
+  address = before;
+  memset(&message, 0, sizeof message);
+  message.msg_hdr =
+      (struct msghdr){.msg_name = &address, .msg_namelen = 6, .msg_iov = &part, .msg_iovlen = 1};
+  poll(&waits, 1, PATIENCE_MS);
+  if (recvmmsg(waits.fd, &message, 1, 0, NULL) != 1) return probe_say(-1);
+  puts(memcmp(&address, &before, sizeof before) == 0 ? "ok" : "written past its end");
+}
+
 static void do_dup(char** word) { keep(word[2], dup(probe_fd(word[1]))); }
 static void do_close(char** word) { probe_say(close(probe_fd(word[1]))); }
 
@@ -223,15 +245,20 @@ static const struct command {
   int words;
   void (*run)(char** word);
 } kCommands[] = {
-    {"socket", 4, do_socket},    {"only", 3, do_option},        {"reuse", 2, do_option},
-    {"bind", 4, do_bind},        {"listen", 2, do_listen},      {"connect", 4, do_connect},
-    {"accept", 3, do_accept},    {"accept4", 3, do_accept},     {"local", 2, do_name},
-    {"peer", 2, do_name},        {"real", 2, do_name},          {"short", 3, do_short},
-    {"send", 5, do_send},        {"receive", 3, do_receive},    {"dup", 3, do_dup},
-    {"close", 2, do_close},      {"closeall", 1, do_closeall},  {"forbid", 2, probe_forbid},
-    {"fork", 2, probe_fork},     {"vfork", 2, probe_vfork},     {"spawn", 2, probe_spawn},
-    {"serve", 2, probe_serve},   {"threads", 2, probe_threads}, {"handler", 2, probe_handler},
-    {"plugin", 3, probe_plugin}, {"nulls", 2, probe_nulls},     {"time", 2, probe_time},
+    {"socket", 4, do_socket},      {"only", 3, do_option},
+    {"reuse", 2, do_option},       {"bind", 4, do_bind},
+    {"listen", 2, do_listen},      {"connect", 4, do_connect},
+    {"accept", 3, do_accept},      {"accept4", 3, do_accept},
+    {"local", 2, do_name},         {"peer", 2, do_name},
+    {"real", 2, do_name},          {"short", 3, do_short},
+    {"send", 5, do_send},          {"receive", 3, do_receive},
+    {"tight", 3, do_tight},        {"dup", 3, do_dup},
+    {"close", 2, do_close},        {"closeall", 1, do_closeall},
+    {"forbid", 2, probe_forbid},   {"fork", 2, probe_fork},
+    {"vfork", 2, probe_vfork},     {"spawn", 2, probe_spawn},
+    {"serve", 2, probe_serve},     {"threads", 2, probe_threads},
+    {"handler", 2, probe_handler}, {"plugin", 3, probe_plugin},
+    {"nulls", 2, probe_nulls},     {"time", 2, probe_time},
 };
 
 static void obey(char* line) {

@@ -27,9 +27,9 @@ def private_addresses(number=0):
     return tuple(socket.inet_ntoa((host + i).to_bytes(4, "big")) for i in (0, 1))
 
 
-def free_port():
-    """A port that no address of this machine has, below those that the kernel gives out."""
-    for port in range(20000 + os.getpid() % 2000, 32000):
+def free_port(behind=0):
+    """A port that no TCP socket of this machine has, below those that the kernel gives out."""
+    for port in range(max(20000 + os.getpid() % 2000, behind + 1), 32000):
         try:
             with socket.socket(socket.AF_INET6) as both:
                 both.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
