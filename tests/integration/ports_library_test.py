@@ -294,6 +294,13 @@ class ConnectTest(ports_probe.TestCase):
         self.do(probe, "connect c 127.0.0.1 $P")
         self.check(probe, "local c", f"127.0.0.1 {port}", "accept a s", f"127.0.0.1 {port}")
 
+    def test_a_client_of_the_wildcard_that_leaves_the_run(self):
+        with socket.create_server(("127.0.0.1", 0)) as out:
+            probe = self.probe()
+            self.do(probe, "socket c tcp 4", "bind c 0.0.0.0 $P",
+                    f"connect c 127.0.0.1 {out.getsockname()[1]}")
+            self.check(probe, "local c", "127.0.0.1 $P", "real c", "$4 $P")
+
     def test_fast_open_goes_where_connect_goes(self):
         for how in ("fastopen", "fastopenmsg"):
             with self.subTest(how=how):
