@@ -5,6 +5,7 @@ the record, and the warning about programs that could not be moved."""
 import json
 import os
 import pathlib
+import shlex
 import shutil
 import socket
 import subprocess
@@ -286,6 +287,42 @@ class UnmovedTest(RunPortsCase):
         proxy = self.run_command("sleep", 1000)
         self.wait_for_port(proxy, port)
         self.assertEqual(self.warnings(proxy), [])
+
+
+class NetworkSpaceTest(RunPortsCase):
+    def setUp(self):
+        super().setUp()
+        done = self.run_proxy("run", "--private", "netns", "--", "true")
+        if done.returncode != 0:
+            self.skipTest(f"this kernel allows no network namespace: {done.stderr}")
+
+    def test_its_ports_are_listed_and_nothing_else(self):
+        port, outside = free_port(), free_port() + 1
+        self.popen(listen(f"127.0.0.1:{outside}"))
+        run = self.run_command(*listen(f"127.0.0.1:{port}", f"0.0.0.0:{outside + 1}"),
+                               options=("--private", "netns"))
+        line = self.wait_for_port(run, port)
+        self.assertEqual((line["addresses"], line["private"]), (["127.0.0.1"], True))
+        self.assertEqual(line["process"], "python3", "its program is found from outside")
+        self.assertEqual(set(self.ports(run)), {port, outside + 1})
+        self.assertEqual(run.record["private"], {"mode": "netns", "addresses": []})
+
+    def test_wait_knows_the_ports_inside_and_outside(self):
+        port = free_port()
+        script = f"{self.program} wait {port} --timeout 60 && touch {self.home}/seen; wait"
+        words = shlex.join(listen(f"127.0.0.1:{port}"))
+        self.run_command("sh", "-c", f"{words} & {script}", options=("--private", "netns"))
+        done = self.run_proxy("wait", port, "--timeout", 60)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        wait_until((self.home / "seen").exists, "wait has ended inside")
+        self.assert_refused(5, "nothing listens", arguments=("wait", port + 1, "--timeout", 0))
+
+    def test_nothing_is_named_as_not_moved(self):
+        port = free_port()
+        run = self.run_command("env", "-u", "LD_PRELOAD", *listen(f"127.0.0.1:{port}"),
+                               options=("--private", "netns"))
+        self.wait_for_port(run, port)
+        self.assertNotIn("without a private address", run.log)
 
 
 if __name__ == "__main__":
