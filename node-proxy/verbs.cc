@@ -276,11 +276,12 @@ std::optional<StoredRecord> choose_record(std::vector<StoredRecord> live, const 
                                           const std::string& run_id) {
   if (live.empty()) return std::nullopt;
   const auto better = [&](const StoredRecord& a, const StoredRecord& b) {
-    const bool a_encloses = a.id == run_id;
-    const bool b_encloses = b.id == run_id;
-    if (a_encloses != b_encloses) return a_encloses;
     const bool a_own = a.record.job_id == job_id;
     const bool b_own = b.record.job_id == job_id;
+    // sbatch hands on the environment of a run's command to a job that is not in that run.
+    const bool a_encloses = a.id == run_id && (a_own || job_id.empty());
+    const bool b_encloses = b.id == run_id && (b_own || job_id.empty());
+    if (a_encloses != b_encloses) return a_encloses;
     if (a_own != b_own) return a_own;
     return parse_rfc3339(a.record.started_at) > parse_rfc3339(b.record.started_at);
   };

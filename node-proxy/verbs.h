@@ -12,7 +12,8 @@ namespace hpc {
 int run_verb(const Options& options, const Environment& environment);
 
 /// Of the live records of this host: the one called `run_id` (inside the command of `run`; empty:
-/// outside), else one of `job_id` (empty: none), else any; of several the newest.
+/// outside) if it is of this job, else one of `job_id` (empty: none), else any; of several the
+/// newest.
 std::optional<StoredRecord> choose_record(std::vector<StoredRecord> live, const std::string& job_id,
                                           const std::string& run_id);
 

@@ -117,6 +117,12 @@ TEST(ChooseRecordTest, InsideOfARunItIsThatOne) {
   EXPECT_EQ(choose_record({live[1]}, "7", "")->id, "7-n-10") << "the only one of the job";
 }
 
+TEST(ChooseRecordTest, JobThatWasSubmittedFromARunIsNotInIt) {
+  const std::vector<StoredRecord> live = {stored("8", "8", "2026-03-01T12:00:00Z"),
+                                          stored("7-n-10", "7", "2026-03-01T13:00:00Z")};
+  EXPECT_EQ(choose_record(live, "8", "7-n-10")->id, "8");
+}
+
 TEST(VerbTextTest, UrlAndEnv) {
   EXPECT_EQ(fill_url("/port/{port}/", "5500"), "http://127.0.0.1:9000/port/5500/");
   EXPECT_EQ(fill_url("https://h/user/u/c/i/port/{port}/", "80"), "https://h/user/u/c/i/port/80/");
