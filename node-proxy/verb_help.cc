@@ -42,8 +42,9 @@ constexpr VerbText kTexts[] = {
      "0 ok, 3 not running"},
     {"ports", "ports [--json]",
      "Lists the TCP ports on which programs of yours listen on this node, where hpc-proxy can\n"
-     "reach them: port, program, process id, for how long it runs, URL. Ports of other users are\n"
-     "never listed. Not to a terminal: one line each, separated by tabs, without a heading.\n",
+     "reach them: port, program, process id, for how long it runs, URL, and of `run` whether the\n"
+     "port is private. Ports of other users are never listed. Not to a terminal: one line each,\n"
+     "separated by tabs, without a heading.\n",
      "json state-dir url-template",
      "  hpc-proxy ports\n"
      "  hpc-proxy ports | cut -f1                      the numbers only\n"
@@ -81,7 +82,7 @@ constexpr VerbText kTexts[] = {
      "0 ok, 2 no such target, 3 not running"},
     {"stop", "stop",
      "Ends the running hpc-proxy: it takes nothing new, finishes running requests for up to 10 s\n"
-     "and removes its files.\n",
+     "and removes its files. One of `run` tells its command to end.\n",
      "state-dir", "  hpc-proxy stop\n", "0 ended, 3 not running, 5 still running after 15 s"},
 };
 
