@@ -91,6 +91,9 @@ class SamePortsTest(apps.BrowserTestCase):
     def test_loopback(self):
         self.check_mode("loopback")
 
+    def test_netns(self):
+        self.check_mode("netns")
+
 
 if __name__ == "__main__":
     harness.main()

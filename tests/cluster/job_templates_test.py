@@ -141,7 +141,7 @@ class JobTemplatesTest(unittest.TestCase):
         self.site.run("alice@login", "scancel", "--batch", "--signal=USR1", job)
         wait_until(lambda: self.status(job)["walltime_warning"], "the warning in /status")
 
-    def check_session_of_ide(self, ide, program, route, *options):
+    def check_session_of_ide(self, ide, program, route, *options, private=None):
         job, directory = self.submit_session(ide, *options)
         page = self.page(job, f"/{route}/some/page")
         self.assertEqual(page["program"], program)
@@ -152,6 +152,7 @@ class JobTemplatesTest(unittest.TestCase):
         self.assertEqual(page["HPC_SESSION_ID"], directory.name)
         self.assertEqual(page["HPC_SESSION_DIR"],
                          f"/mnt/home/alice/.hpc-proxy/sessions/{directory.name}")
+        self.assertEqual(self.record(job).get("private", {}).get("mode"), private)
         app = self.record(job)["app"]
         self.assertEqual(app["keep_prefix"], route == "absapp")
         self.assertEqual(self.status(job)["url_template"], page["HPC_PROXY_URL_TEMPLATE"])
@@ -188,11 +189,12 @@ class JobTemplatesTest(unittest.TestCase):
         self.assertNotIn("--www-port", " ".join(page["words"]))
 
     def test_ide_with_ports_of_its_own(self):
-        for mode in ("loopback",):
+        for mode in ("loopback", "netns"):
             with self.subTest(mode):
                 (self.site.home("alice") / "saved").unlink(missing_ok=True)
                 page = self.check_session_of_ide("vscode", "code-server", "app",
-                                                 f"--export=ALL,HPC_PROXY_PRIVATE={mode}")
+                                                 f"--export=ALL,HPC_PROXY_PRIVATE={mode}",
+                                                 private=mode)
                 self.assertRegex(page["HPC_PROXY_RUN"], r"^\d+-c1-\d+$")
                 self.assertRegex(page["HPC_PROXY_PORT"], r"^\d+$")
 

@@ -15,7 +15,7 @@ from ports_site import FILES_PORT, LIVE_PORT, NODE, VITE_PORT, PortsSite  # noqa
 from waiting import wait_until  # noqa: E402
 from websocket import WebSocket, WebSocketError  # noqa: E402
 
-MODES = ("loopback",)
+MODES = ("loopback", "netns")
 USERS = 20
 # Live Server sees a change within 0.3 s, vite within 0.1 s; so long nobody else may hear of it.
 SILENCE_SECONDS = 2
@@ -138,6 +138,10 @@ class SamePortsTest(unittest.TestCase):
     def check_mode(self, mode):
         namespaces = self.site.namespaces()
         self.both = self.start_both(mode)
+        for apps in self.both:
+            self.assertEqual(apps.record["private"]["mode"], mode)
+        own = 2 if mode == "netns" else 0
+        self.assertEqual(len(self.site.namespaces()), len(namespaces) + own)
         self.check_pages(self.both)
         self.check_each_hears_the_own(self.both, self.live_socket, "live/index.html",
                                       lambda message: message == "reload")
@@ -161,6 +165,9 @@ class SamePortsTest(unittest.TestCase):
 
     def test_loopback(self):
         self.check_mode("loopback")
+
+    def test_netns(self):
+        self.check_mode("netns")
 
     # ------------------------------------------------------------------------ twenty users
     def check_twenty(self, mode):
@@ -193,6 +200,9 @@ class SamePortsTest(unittest.TestCase):
 
     def test_twenty_users_loopback(self):
         self.check_twenty("loopback")
+
+    def test_twenty_users_netns(self):
+        self.check_twenty("netns")
 
     # ------------------------------------------------------------------------ how jobs start and end
     # The command ends at SIGTERM; what it leaves behind does not, and has no parent.
