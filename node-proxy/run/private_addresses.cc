@@ -84,7 +84,7 @@ Result<PrivateAddresses> claim_private_addresses(std::uint32_t uid, const std::s
   }
   return refuse("all that were tried are taken; is there a program on port " +
                 std::to_string(kClaimPort) + " of all addresses of this node? (`ss -ltn sport = :" +
-                std::to_string(kClaimPort) + "` shows it)");
+                std::to_string(kClaimPort) + "` shows it); --private netns needs no such address");
 }
 
 }  // namespace hpc
