@@ -27,16 +27,18 @@ for word in sys.argv[1:]:
 while True:
     sockets[0].accept()[0].close()
 """
-STATIC_LISTEN = r"""
+# Listens on a port of 127.0.0.1 without the C library's bind(), as programs in Go do.
+LISTEN_IN_C = r"""
 #include <arpa/inet.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 int main(int count, char** words) {
   struct sockaddr_in address = {.sin_family = AF_INET};
   address.sin_addr.s_addr = inet_addr("127.0.0.1");
   address.sin_port = htons((unsigned short)atoi(words[count - 1]));
   const int fd = socket(AF_INET, SOCK_STREAM, 0);
-  if (bind(fd, (struct sockaddr*)&address, sizeof address) != 0 || listen(fd, 5) != 0) return 1;
+  if (syscall(SYS_bind, fd, &address, sizeof address) != 0 || listen(fd, 5) != 0) return 1;
   for (;;) close(accept(fd, NULL, NULL));
 }
 """
@@ -210,6 +212,14 @@ class TwoUsersTest(RunPortsCase):
             self.assertEqual(line["addresses"], run.record["private"]["addresses"][:1])
         self.assertNotEqual(*[run.record["private"]["addresses"] for run in runs])
 
+    def test_somebody_without_run_on_all_addresses_is_in_the_way(self):
+        port = free_port()
+        self.popen(listen(f"0.0.0.0:{port}"), harness.OTHER_UID, self.base)
+        wait_until(lambda: self.listens("127.0.0.1", port), "the other user listens")
+        done = self.run_proxy("run", "--", *listen(f"127.0.0.1:{port}"))
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("Address already in use", done.stderr)
+
     def test_somebody_without_run_on_the_loopback_address_is_not_in_the_way(self):
         port = free_port()
         process, _ = self.popen(listen(f"127.0.0.1:{port}"), harness.OTHER_UID, self.base)
@@ -250,14 +260,25 @@ class UnmovedTest(RunPortsCase):
         self.ports(proxy)
         self.assertEqual(len(self.warnings(proxy)), 1)
 
-    def test_static_program_is_named_and_still_guarded(self):
-        compiler, program = shutil.which("cc"), self.base / "static-listen"
-        (self.base / "program.c").write_text(STATIC_LISTEN)
+    def build(self, name, *flags):
+        compiler, program = shutil.which("cc"), self.base / name
+        (self.base / "program.c").write_text(LISTEN_IN_C)
         if not compiler or subprocess.run(
-                [compiler, "-static", "-o", program, self.base / "program.c"], check=False,
-                capture_output=True).returncode != 0:
-            self.skipTest("no static programs can be built here")
-        port = free_port()
+                [compiler, "-D_GNU_SOURCE", *flags, "-o", program, self.base / "program.c"],
+                check=False, capture_output=True).returncode != 0:
+            self.skipTest("no such programs can be built here")
+        return program
+
+    def test_program_that_asks_the_kernel_itself_is_named(self):
+        program, port = self.build("go-like"), free_port()
+        proxy = self.run_command(program, port)
+        self.assertIs(self.wait_for_port(proxy, port)["private"], False)
+        (line,) = wait_until(lambda: self.warnings(proxy), "the warning")
+        self.assertIn("go-like (pid ", line)
+        self.assertIn("because it asks the kernel itself", line)
+
+    def test_static_program_is_named_and_still_guarded(self):
+        program, port = self.build("static-listen", "-static"), free_port()
         proxy = self.run_command(program, port)
         self.wait_for_port(proxy, port)
         (line,) = wait_until(lambda: self.warnings(proxy), "the warning")
