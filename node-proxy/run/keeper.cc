@@ -43,7 +43,7 @@ void fill_standard_descriptors() {
 }
 
 Status wait_until_ready(int channel) {
-  const auto packet = receive_packet(channel, kKeeperPacketBytesMax, true);
+  const auto packet = receive_packet(channel, kFromKeeperBytesMax, true);
   if (!packet || !*packet) return fail(Errc::kSystem, "keeper", "ended before it was ready");
   const auto message = decode_from_keeper((*packet)->bytes);
   const auto* ready = message ? std::get_if<ReadyMessage>(&*message) : nullptr;

@@ -212,7 +212,7 @@ void KeeperLink::Impl::on_signal(const SentSignals::Signal& signal) {
 
 void KeeperLink::Impl::read_channel() {
   while (poll_ && !ending_) {
-    auto packet = receive_packet(handle_.channel.get(), kKeeperPacketBytesMax, false);
+    auto packet = receive_packet(handle_.channel.get(), kFromKeeperBytesMax, false);
     if (packet && !*packet) return;
     if (!packet) return keeper_gone();
     take(std::move(**packet));

@@ -21,6 +21,8 @@ namespace hpc {
 constexpr std::size_t kKeeperPacketBytesMax = std::size_t{160} * 1024;
 // Of the text that says why something was not possible.
 constexpr std::size_t kKeeperDetailBytesMax = 4096;
+// What the keeper says is short: two such texts and a few numbers.
+constexpr std::size_t kFromKeeperBytesMax = 2 * kKeeperDetailBytesMax + 64;
 
 /// hpc-proxy: start this. Once.
 struct StartMessage {

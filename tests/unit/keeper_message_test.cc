@@ -102,6 +102,11 @@ TEST(KeeperMessageTest, CutsALongReason) {
   EXPECT_EQ(detail_of(kKeeperDetailBytesMax + 1), kKeeperDetailBytesMax);
 }
 
+TEST(KeeperMessageTest, WhatTheKeeperSaysFitsIntoItsBound) {
+  const std::string longest(kKeeperDetailBytesMax, 'x');
+  EXPECT_LE(encode(FromKeeper(ReadyMessage{longest, longest})).size(), kFromKeeperBytesMax);
+}
+
 TEST(KeeperMessageTest, StoppedArrivesAsItWas) {
   const std::string packet = encode(FromKeeper(StoppedMessage{4711}));
   const auto message = decode_from_keeper(packet);
