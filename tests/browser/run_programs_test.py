@@ -1,7 +1,7 @@
 """Real programs as commands of `hpc-proxy run`, each started by two users on the same port at the
 same time: everybody sees his own. Label heavy: `tests/run.sh --label heavy` installs them.
 
-docs/hpc-proxy.md has a table of what is seen here.
+docs/apps.md has a table of what is seen here.
 """
 
 import json
