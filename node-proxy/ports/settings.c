@@ -1,8 +1,15 @@
+#define _GNU_SOURCE
 #include "node-proxy/ports/settings.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 enum { LOOPBACK_FIRST_BYTES = 0x7F40, ADDRESSES_PER_RUN = 4 };
 
@@ -71,6 +78,24 @@ int hpc_is_shared(const struct hpc_ports_settings* settings, uint16_t port) {
   return 0;
 }
 
+int hpc_is_claimed(uint32_t v4) {
+  const int fd = (int)syscall(SYS_socket, AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return 1;
+  struct sockaddr_in address;
+  memset(&address, 0, sizeof address);
+  address.sin_family = AF_INET;
+  address.sin_port = htons(HPC_PORTS_CLAIM_PORT);
+  address.sin_addr.s_addr = htonl(ntohl(v4) + HPC_PORTS_CLAIM_OFFSET);
+  /* Two programs that look at the same moment are not in each other's way; the claim is in both's,
+     for it has not this option. */
+  const int on = 1;
+  syscall(SYS_setsockopt, fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  const int is_free = syscall(SYS_bind, fd, &address, sizeof address) == 0;
+  const int no_such_address = !is_free && errno == EADDRNOTAVAIL;
+  syscall(SYS_close, fd);
+  return !is_free && !no_such_address;
+}
+
 enum reading { UNREAD, BEING_READ, CHANGE_NOTHING, READ };
 static enum reading state;
 static struct hpc_ports_settings known;
@@ -81,7 +106,11 @@ const struct hpc_ports_settings* hpc_settings(struct hpc_ports_settings* scratch
   enum reading now = __atomic_load_n(&state, __ATOMIC_ACQUIRE);
   if (now == READ) return &known;
   if (now == CHANGE_NOTHING) return NULL;
-  const int good = hpc_parse_settings(getenv(HPC_PORTS_ADDRESS), getenv(HPC_PORTS_SHARED), scratch);
+  const int saved = errno;
+  const int good =
+      hpc_parse_settings(getenv(HPC_PORTS_ADDRESS), getenv(HPC_PORTS_SHARED), scratch) &&
+      hpc_is_claimed(scratch->v4);
+  errno = saved;
   now = UNREAD;
   if (__atomic_compare_exchange_n(&state, &now, BEING_READ, 0, __ATOMIC_ACQ_REL,
                                   __ATOMIC_ACQUIRE)) {

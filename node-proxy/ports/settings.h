@@ -11,6 +11,9 @@
 #define HPC_PORTS_SHARED "HPC_PORTS_SHARED"
 
 enum {
+  /* While a run lives, it has a TCP socket bound to this port of the second address behind v4. */
+  HPC_PORTS_CLAIM_PORT = 27464,
+  HPC_PORTS_CLAIM_OFFSET = 2,
   HPC_PORTS_RANGES_MAX = 64, /* as PortSet::kRangesMax: what --shared-ports takes */
 };
 
@@ -36,8 +39,14 @@ int hpc_parse_settings(const char* address, const char* shared,
                        struct hpc_ports_settings* settings);
 int hpc_is_shared(const struct hpc_ports_settings* settings, uint16_t port);
 
+/* Is the run that has this address there, on this node and in this network? Else the settings came
+   from somewhere else: another node's step of the job, a container with a network of its own, a
+   shell that outlived its run. 1 where it cannot be told. errno is changed. */
+int hpc_is_claimed(uint32_t v4);
+
 /* The settings of this process, or NULL: the library is to change nothing. They may be in
-   `*scratch`. Never waits, so that a fork in another thread can leave nothing half done. */
+   `*scratch`. errno stays what it was. Never waits, so that a fork in another thread can leave
+   nothing half done. */
 const struct hpc_ports_settings* hpc_settings(struct hpc_ports_settings* scratch);
 
 #ifdef __cplusplus

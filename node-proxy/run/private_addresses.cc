@@ -9,6 +9,7 @@
 #include <cstring>
 #include <optional>
 
+#include "node-proxy/ports/settings.h"
 #include "node-proxy/run/private_blocks.h"
 #include "node-proxy/socket_tables.h"
 
@@ -17,9 +18,10 @@ namespace hpc {
 namespace {
 
 // Outside of what the kernel gives to sockets without a port (32768 and up), and of no known
-// program. Everybody must use the same, or the kernel could not tell claims apart.
-constexpr std::uint16_t kClaimPort = 27464;
-constexpr unsigned kClaimOffset = 2;
+// program. Everybody must use the same, or the kernel could not tell claims apart. The library
+// looks for the claim, too.
+constexpr std::uint16_t kClaimPort = HPC_PORTS_CLAIM_PORT;
+constexpr unsigned kClaimOffset = HPC_PORTS_CLAIM_OFFSET;
 
 tl::unexpected<Error> refuse(const std::string& detail) {
   return fail(Errc::kSystem, "private addresses", detail);

@@ -87,6 +87,12 @@ class SurvivalTest(ports_probe.TestCase):
     def test_sixteen_threads_and_forks_between_them(self):
         self.do(self.serving(), "threads $P")
 
+    def test_a_thread_that_is_cancelled(self):
+        probe = self.probe()
+        port = ports_probe.free_port()
+        self.listen(probe, "b", 4, "127.0.0.1", port=port)
+        self.do(probe, "cancel b")
+
     def test_a_signal_handler_that_connects(self):
         self.do(self.serving(), "handler $P")
 

@@ -4,6 +4,7 @@ The kernel's view of a socket is asked past the library ("real"), the program's 
 
 import os
 import socket
+import subprocess
 import sys
 import unittest
 
@@ -417,17 +418,42 @@ class SettingsTest(ports_probe.TestCase):
         self.do(probe, "socket c tcp 4")
         self.check(probe, "connect c 127.0.0.1 $P", "ECONNREFUSED")
 
+    def check_nothing_changes(self, probe):
+        self.listen(probe, "a", 4, "127.0.0.1")
+        self.check(probe, "real a", "127.0.0.1 $P", "local a", "127.0.0.1 $P")
+        self.do(probe, "socket c tcp 4", "connect c 127.0.0.1 $P")
+        probe.end()
+
+    def test_settings_of_a_run_that_is_not_here_change_nothing(self):
+        # Of another node of the job, or of one that has ended: nobody claims the address.
+        address = ports_probe.private_addresses()[0].rsplit(".", 2)[0] + ".255.252"
+        self.check_nothing_changes(self.probe((address, "")))
+
+    def test_settings_of_a_run_outside_of_a_network_of_ones_own_change_nothing(self):
+        made = subprocess.run(["unshare", "-rn", "true"], check=False, capture_output=True)
+        if made.returncode != 0:
+            self.skipTest("no network namespaces")
+        for lo in ("true", "ip link set lo up"):
+            probe = ports_probe.Probe(ports_probe.environment(self.addresses), before=(
+                "unshare", "-rn", "sh", "-c", lo + ' && exec "$0"'))
+            self.addCleanup(probe.end)
+            self.do(probe, "socket a tcp 4", "bind a 0.0.0.0 $P")
+            self.check(probe, "real a", "0.0.0.0 $P")
+
+    def test_the_claim_is_looked_for_once(self):
+        addresses = ports_probe.private_addresses(2)
+        probe = self.probe(addresses)
+        self.do(probe, "socket a tcp 4")
+        ports_probe.give_up_claim(2)
+        self.check(probe, "bind a 0.0.0.0 $P", "ok", "real a", f"{addresses[0]} $P")
+
     def test_without_good_settings_nothing_changes(self):
         for address, shared in ((None, ""), ("", ""), ("10.0.0.4", ""), ("127.64.9.5", ""),
                                 (self.addresses[0] + " ", ""), (self.addresses[0], "80,"),
                                 (self.addresses[0], "none")):
             with self.subTest(address=address, shared=shared):
                 addresses = None if address is None else (address, "")
-                probe = self.probe(addresses, shared=shared)
-                self.listen(probe, "a", 4, "127.0.0.1")
-                self.check(probe, "real a", "127.0.0.1 $P", "local a", "127.0.0.1 $P")
-                self.do(probe, "socket c tcp 4", "connect c 127.0.0.1 $P")
-                probe.end()
+                self.check_nothing_changes(self.probe(addresses, shared=shared))
 
 
 if __name__ == "__main__":

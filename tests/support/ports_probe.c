@@ -10,7 +10,7 @@
  *   of a sender with that port)   dup NAME AS   close NAME   closeall
  *   forbid netlink|files (seccomp)   serve NAME (accepts and closes)   spawn PROGRAM
  *   fork|vfork|threads|handler PORT (connect there)   plugin LIBRARY PORT   nulls NAME
- *   time name|bad|refused (nanoseconds a call)
+ *   cancel NAME (a thread in its accept)   time name|bad|refused (nanoseconds a call)
  *
  * NAME is one letter. What is not a command prints "what?". */
 #define _GNU_SOURCE
@@ -245,20 +245,16 @@ static const struct command {
   int words;
   void (*run)(char** word);
 } kCommands[] = {
-    {"socket", 4, do_socket},      {"only", 3, do_option},
-    {"reuse", 2, do_option},       {"bind", 4, do_bind},
-    {"listen", 2, do_listen},      {"connect", 4, do_connect},
-    {"accept", 3, do_accept},      {"accept4", 3, do_accept},
-    {"local", 2, do_name},         {"peer", 2, do_name},
-    {"real", 2, do_name},          {"short", 3, do_short},
-    {"send", 5, do_send},          {"receive", 3, do_receive},
-    {"tight", 3, do_tight},        {"dup", 3, do_dup},
-    {"close", 2, do_close},        {"closeall", 1, do_closeall},
-    {"forbid", 2, probe_forbid},   {"fork", 2, probe_fork},
-    {"vfork", 2, probe_vfork},     {"spawn", 2, probe_spawn},
-    {"serve", 2, probe_serve},     {"threads", 2, probe_threads},
-    {"handler", 2, probe_handler}, {"plugin", 3, probe_plugin},
-    {"nulls", 2, probe_nulls},     {"time", 2, probe_time},
+    {"socket", 4, do_socket},    {"only", 3, do_option},        {"reuse", 2, do_option},
+    {"bind", 4, do_bind},        {"listen", 2, do_listen},      {"connect", 4, do_connect},
+    {"accept", 3, do_accept},    {"accept4", 3, do_accept},     {"local", 2, do_name},
+    {"peer", 2, do_name},        {"real", 2, do_name},          {"short", 3, do_short},
+    {"send", 5, do_send},        {"receive", 3, do_receive},    {"tight", 3, do_tight},
+    {"dup", 3, do_dup},          {"close", 2, do_close},        {"closeall", 1, do_closeall},
+    {"forbid", 2, probe_forbid}, {"fork", 2, probe_fork},       {"vfork", 2, probe_vfork},
+    {"spawn", 2, probe_spawn},   {"serve", 2, probe_serve},     {"threads", 2, probe_threads},
+    {"cancel", 2, probe_cancel}, {"handler", 2, probe_handler}, {"plugin", 3, probe_plugin},
+    {"nulls", 2, probe_nulls},   {"time", 2, probe_time},
 };
 
 static void obey(char* line) {

@@ -15,6 +15,7 @@ void probe_vfork(char** word);
 void probe_spawn(char** word);
 void probe_serve(char** word);
 void probe_threads(char** word);
+void probe_cancel(char** word);
 void probe_handler(char** word);
 void probe_plugin(char** word);
 void probe_nulls(char** word);

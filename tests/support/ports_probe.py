@@ -20,11 +20,24 @@ LIBRARY = BUILD / "node-proxy/ports/libhpc_ports.so"
 SUPPORT = BUILD / "tests/support"
 
 
+CLAIM_PORT = 27464
+_claims = {}
+
+
 def private_addresses(number=0):
-    """(v4, v6) of this process, so that tests at the same time do not meet; number is 0 or 1."""
-    block = (os.getpid() * 2 + number) % (1 << 20) * 4
+    """(v4, v6) of this process, so that tests at the same time do not meet; number is 0 to 3. As
+    hpc-proxy does, it claims them for as long as it lives."""
+    block = (os.getpid() * 4 + number) % (1 << 20) * 4
     host = (127 << 24) + (64 << 16) + block
-    return tuple(socket.inet_ntoa((host + i).to_bytes(4, "big")) for i in (0, 1))
+    v4, v6, claim = (socket.inet_ntoa((host + i).to_bytes(4, "big")) for i in range(3))
+    if number not in _claims:
+        _claims[number] = socket.socket()
+        _claims[number].bind((claim, CLAIM_PORT))
+    return v4, v6
+
+
+def give_up_claim(number):
+    _claims.pop(number).close()
 
 
 def free_port(behind=0):
@@ -53,8 +66,8 @@ def environment(addresses, shared=None, preload=LIBRARY, **more):
 class Probe:
     """One running ports_probe."""
 
-    def __init__(self, variables, program="ports_probe"):
-        self.process = subprocess.Popen([SUPPORT / program], env=variables, text=True,
+    def __init__(self, variables, program="ports_probe", before=()):
+        self.process = subprocess.Popen([*before, SUPPORT / program], env=variables, text=True,
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         stderr=subprocess.PIPE)
 

@@ -167,6 +167,28 @@ void probe_serve(char** word) {
   probe_say(errno != 0 ? -1 : 0);
 }
 
+static volatile sig_atomic_t cleaned;
+static void clean(const int* fd) {
+  (void)fd;
+  cleaned = 1;
+}
+
+static void* wait_for_ever(void* given) {
+  const int listener __attribute__((cleanup(clean))) = *(int*)given;
+  accept(listener, NULL, NULL);
+  return NULL;
+}
+
+/* Cancels a thread that waits in accept(): what it has on its stack must be cleaned up. */
+void probe_cancel(char** word) {
+  int listener = probe_fd(word[1]);
+  pthread_t thread;
+  if ((errno = pthread_create(&thread, NULL, wait_for_ever, &listener)) != 0) return probe_say(-1);
+  pthread_cancel(thread);
+  pthread_join(thread, NULL);
+  puts(cleaned ? "ok" : "not cleaned up");
+}
+
 /* A library that is loaded while the program runs, and connects. */
 void probe_plugin(char** word) {
 #ifdef PORTS_PROBE_STATIC

@@ -1,12 +1,14 @@
 // What libhpc_ports.so takes from the environment: exactly what hpc-proxy writes, or nothing.
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <optional>
 #include <string>
 
 #include "node-proxy/port_set.h"
 #include "node-proxy/ports/settings.h"
+#include "node-proxy/run/private_addresses.h"
 
 namespace hpc {
 namespace {
@@ -131,6 +133,31 @@ TEST(PortsSettingsTest, AsManyRangesAsPortSetTakesAndNotOneMore) {
   text += ",2000";
   EXPECT_FALSE(parse("127.64.9.4", text.c_str()));
   EXPECT_FALSE(PortSet::parse(text));
+}
+
+TEST(PortsSettingsTest, AnAddressIsClaimedWhileItsRunLives) {
+  auto addresses = claim_private_addresses(geteuid(), "4711-c1-" + std::to_string(getpid()));
+  ASSERT_TRUE(addresses) << describe(addresses.error());
+  std::uint32_t v4 = 0;
+  ASSERT_EQ(inet_pton(AF_INET, addresses->v4.c_str(), &v4), 1);
+  EXPECT_EQ(hpc_is_claimed(v4), 1);
+  EXPECT_EQ(hpc_is_claimed(v4), 1);
+  addresses->claim = OwnedFd();
+  EXPECT_EQ(hpc_is_claimed(v4), 0);
+  EXPECT_EQ(hpc_is_claimed(htonl(0x0A000000)), 0);  // no address of this node
+}
+
+TEST(PortsSettingsTest, WhoLooksForAClaimIsInNobodysWay) {
+  std::uint32_t v4 = 0;
+  auto addresses = claim_private_addresses(geteuid(), "4712-c1-" + std::to_string(getpid()));
+  ASSERT_TRUE(addresses) << describe(addresses.error());
+  ASSERT_EQ(inet_pton(AF_INET, addresses->v4.c_str(), &v4), 1);
+  addresses->claim = OwnedFd();
+  EXPECT_EQ(hpc_is_claimed(v4), 0);
+  // The same block again: nothing is left there.
+  const auto again = claim_private_addresses(geteuid(), "4712-c1-" + std::to_string(getpid()));
+  ASSERT_TRUE(again) << describe(again.error());
+  EXPECT_EQ(again->v4, addresses->v4);
 }
 
 }  // namespace
