@@ -21,7 +21,14 @@ constexpr const char* kV6 = "::1";
 constexpr int kLooksMax = 7;
 constexpr std::uint64_t kFirstPauseMs = 20;
 
-Error foreign_error() {
+/// `in_the_way`: a program of the user's own could not listen there as well.
+Error foreign_error(bool in_the_way) {
+  if (!in_the_way) {
+    return {
+        Errc::kForbidden, "app",
+        "it belongs to another user of this node; as soon as the command of this run listens on "
+        "this port, that is shown instead"};
+  }
   return {Errc::kForbidden, "app",
           "it belongs to another user of this node; start yours on another "
           "port, or allow this one with --allow-foreign-ports"};
@@ -77,7 +84,9 @@ class AppConnector::Attempt final : public Pending {
         connector_.owner_.owner_of({address(), port_}, stream.local(), connector_.rules_.uid);
     if (!verdict) return unknown_error();
     if (*verdict == TargetVerdict::kOurs) return std::nullopt;
-    if (*verdict == TargetVerdict::kForeign) return foreign_error();
+    if (*verdict == TargetVerdict::kForeign) {
+      return foreign_error(is_private() || connector_.rules_.private_addresses.empty());
+    }
     return Error{Errc::kRefused, "connect", "it stopped listening"};
   }
 

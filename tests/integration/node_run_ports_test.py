@@ -240,7 +240,11 @@ class TwoUsersTest(RunPortsCase):
         port = free_port()
         self.popen(listen(f"127.0.0.1:{port}"), harness.OTHER_UID, self.base)
         wait_until(lambda: self.listens("127.0.0.1", port), "the other user listens")
-        self.run_command("sleep", 1000)
+        run = self.run_command("sleep", 1000)
+        page = run.get(f"/port/{port}/", NAVIGATION)
+        self.assertEqual(page.status, 403)
+        self.assertIn("as soon as the command of this run listens", page.body.decode())
+        self.assertNotIn("another port", page.body.decode())
         done = self.assert_refused(5, "nothing listens", arguments=("wait", port, "--timeout", 0))
         self.assertNotIn("another user", done.stderr)
 

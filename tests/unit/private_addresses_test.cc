@@ -129,14 +129,14 @@ TEST(PrivateAddressesTest, GivesUpAfterSoManyThatAreTaken) {
 
 /// In a process of its own, as another user where we are root: claims, tells, and holds what it
 /// has until `hold` ends.
-[[noreturn]] void claim_many(int process, int claims, int tell, int hold) {
+[[noreturn]] void claim_many(int process, int claims, const std::string& id, int tell, int hold) {
   if (geteuid() == 0) [[maybe_unused]]
     const int rc = setuid(static_cast<uid_t>(20001 + process));
   std::vector<PrivateAddresses> held;
   std::string text;
   for (int i = 0; i < claims; ++i) {
     // The same few ids in all processes, so that they want the same addresses.
-    auto got = claim_private_addresses(kUid, "race-" + std::to_string(i % 10));
+    auto got = claim_private_addresses(kUid, id + std::to_string(i % 10));
     text += got ? got->v4 + "\n" : "failed: " + describe(got.error()) + "\n";
     if (got) held.push_back(std::move(*got));
   }
@@ -153,13 +153,14 @@ TEST(PrivateAddressesTest, TwoHundredClaimsAtOnceAreAllDifferent) {
   int tell[2];
   int hold[2];
   ASSERT_TRUE(pipe(tell) == 0 && pipe(hold) == 0);
+  const std::string id = own_id("race");
   std::vector<pid_t> children;
   for (int process = 0; process < kProcesses; ++process) {
     const pid_t pid = fork();
     ASSERT_GE(pid, 0);
     if (pid == 0) {
       close(hold[1]);
-      claim_many(process, kClaimsEach, tell[1], hold[0]);
+      claim_many(process, kClaimsEach, id, tell[1], hold[0]);
     }
     children.push_back(pid);
   }
