@@ -62,23 +62,22 @@ std::string find_file(const std::string& program) {
 
 /// Says why exec failed; the exit code for it.
 int explain(const std::string& program, int error) {
+  const std::string file = find_file(program);
   // A folder of PATH that is closed to us (EACCES) says nothing of the program.
-  const bool may_miss = error == ENOENT || error == ENOTDIR || error == EACCES;
-  const std::string file = may_miss ? find_file(program) : "";
-  const bool missing = may_miss && (error != EACCES || file.empty());
+  const bool missing = file.empty() && (error == ENOENT || error == ENOTDIR || error == EACCES);
   std::string text = "hpc-proxy: " + program + ": ";
-  if (!file.empty()) {
-    text += "the interpreter that " + file + " names in its first line is not there";
-  } else if (missing && program.find('/') != std::string::npos) {
+  if (missing && program.find('/') != std::string::npos) {
     text += "there is no such file";
   } else if (missing) {
     text += "not found in PATH; load its module, or give its path";
+  } else if (error == ENOENT) {
+    text += "the interpreter that " + file + " names in its first line is not there";
   } else {
     text += "cannot be run: ";
     text += std::strerror(error);
   }
   std::fprintf(stderr, "%s\n", text.c_str());
-  return missing && file.empty() ? kNotFound : kNotExecutable;
+  return missing ? kNotFound : kNotExecutable;
 }
 
 [[noreturn]] void become_command(KeeperCommand command, const SignalSettings& settings,
