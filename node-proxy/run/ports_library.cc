@@ -20,6 +20,8 @@ namespace {
 
 constexpr int kOpenDirectory = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
 constexpr const char* kPreload = "LD_PRELOAD";
+// What sbatch takes for --export where that is not given (sbatch(1)).
+constexpr const char* kSbatchExport = "SBATCH_EXPORT";
 // What ld.so takes for the end of a name in LD_PRELOAD, and for the beginning of a variable.
 constexpr std::string_view kPreloadEnds = " :";
 constexpr std::string_view kNotInPreload = " :$";
@@ -86,16 +88,33 @@ bool is_ports_library(std::string_view path) {
   return path.substr(path.rfind('/') + 1) == HPC_PORTS_LIBRARY_NAME;
 }
 
-/// `library`, and behind it what was preloaded before, without the library of a run around this.
-std::string preload_list(const std::string& library, std::string_view before) {
-  std::string list = library;
+/// What was preloaded before, without the library of a run around this.
+std::string others_preloaded(std::string_view before) {
+  std::string list;
   while (!before.empty()) {
     const std::size_t size = std::min(before.find_first_of(kPreloadEnds), before.size());
     const std::string_view path = before.substr(0, size);
     before.remove_prefix(std::min(size + 1, before.size()));
-    if (!path.empty() && !is_ports_library(path)) list.append(":").append(path);
+    if (path.empty() || is_ports_library(path)) continue;
+    list.append(list.empty() ? "" : ":").append(path);
   }
   return list;
+}
+
+/// What sbatch is to hand on to a new job: the environment as before, but not our library and what
+/// belongs to this run; in the other job, on another node, nobody would look for what listens on
+/// our addresses. Empty: as it is.
+std::string sbatch_export(const std::string& before, const std::string& others) {
+  constexpr std::string_view kNotOurs =
+      "," HPC_PORTS_ADDRESS "=," HPC_PORTS_SHARED "=,HPC_PROXY_RUN=";
+  const std::string all = before.empty() ? "ALL" : before;
+  // Else it is NONE or a list of names, and what is not named is not handed on.
+  if (all != "ALL" && !all.starts_with("ALL,")) return "";
+  if (all.find(kNotOurs) != std::string::npos) return "";  // a run around this one has seen to it
+  // A comma would be the end of the value, a quotation mark the beginning of another one.
+  const bool listable = others.find_first_of(",'\"") == std::string::npos;
+  return all + "," + kPreload + "=" + (listable ? others : "") + std::string(kNotOurs) + "," +
+         kSbatchExport + "=ALL";
 }
 
 }  // namespace
@@ -118,9 +137,14 @@ std::vector<std::string> ports_library_environment(const std::string& library,
   const auto setting = [](const char* name, const std::string& value) {
     return std::string(name) + "=" + value;
   };
+  const std::string others = others_preloaded(environment(kPreload).value_or(""));
+  const std::string exported = sbatch_export(environment(kSbatchExport).value_or(""), others);
   // The shared ports also where there are none: a run around this one may have some.
-  return {setting(kPreload, preload_list(library, environment(kPreload).value_or(""))),
-          setting(HPC_PORTS_ADDRESS, addresses.v4), setting(HPC_PORTS_SHARED, shared_ports)};
+  std::vector<std::string> list = {
+      setting(kPreload, others.empty() ? library : library + ":" + others),
+      setting(HPC_PORTS_ADDRESS, addresses.v4), setting(HPC_PORTS_SHARED, shared_ports)};
+  if (!exported.empty()) list.push_back(setting(kSbatchExport, exported));
+  return list;
 }
 
 }  // namespace hpc

@@ -260,6 +260,20 @@ class SamePortsTest(unittest.TestCase):
             self.assertEqual(self.srun("hpc-proxy", "run", "--", "true").returncode, 0)
         self.check_ends(self.STUBBORN, next_start)
 
+    def test_job_submitted_from_a_run_is_not_moved(self):
+        """It goes to another job's node with the environment of this one."""
+        inner = self.site.home("alice") / "inner.sh"
+        inner.write_text("#!/bin/bash\nexport -p\nexec /usr/bin/python3 -c \"import socket; "
+                         "print(socket.create_server(('127.0.0.1', 5500)).getsockname())\"\n")
+        self.submit("alice", "hpc-proxy run -- env KEPT=kept sbatch --output=inner.out inner.sh")
+        output = self.site.home("alice") / "inner.out"
+        wait_until(lambda: output.exists() and "5500)" in output.read_text(), "the inner job", 60)
+        text = output.read_text()
+        self.assertIn("('127.0.0.1', 5500)\n", text)
+        self.assertIn('KEPT="kept"', text)
+        for word in ("ld.so", "libhpc_ports", "127.64."):
+            self.assertNotIn(word, text)
+
     def srun(self, *command):
         return self.site.site._call("exec", "alice@login", "srun", "-w", NODE, *command,
                                     check=False)

@@ -163,14 +163,18 @@ TEST_F(PortsLibraryTest, OneBesideTheProgramOnSuchAFileSystemIsPassedOver) {
   EXPECT_EQ(path, unpacked);
 }
 
-std::vector<std::string> settings(const char* preload, const std::string& shared) {
+std::vector<std::string> settings(const char* preload, const std::string& shared,
+                                  const char* sbatch_export = "NONE") {
   const PrivateAddresses addresses{"127.64.9.4", "127.64.9.5", OwnedFd()};
-  return ports_library_environment(
-      "/run/libhpc_ports.so", addresses, shared,
-      [preload](const char* name) -> std::optional<std::string> {
-        if (preload == nullptr || std::string_view(name) != "LD_PRELOAD") return std::nullopt;
-        return preload;
-      });
+  return ports_library_environment("/run/libhpc_ports.so", addresses, shared,
+                                   [=](const char* name) -> std::optional<std::string> {
+                                     const std::string_view wanted = name;
+                                     const char* value = wanted == "LD_PRELOAD"      ? preload
+                                                         : wanted == "SBATCH_EXPORT" ? sbatch_export
+                                                                                     : nullptr;
+                                     if (value == nullptr) return std::nullopt;
+                                     return value;
+                                   });
 }
 
 TEST(PortsLibraryEnvironmentTest, NamesTheLibraryTheAddressAndTheSharedPorts) {
@@ -205,6 +209,38 @@ TEST(PortsLibraryEnvironmentTest, WhatWasPreloadedStaysBehindIt) {
   };
   for (const PreloadCase& c : kCases) {
     EXPECT_EQ(settings(c.before, "")[0], std::string("LD_PRELOAD=") + c.after) << c.before;
+  }
+}
+
+struct SbatchCase {
+  const char* preload;
+  const char* before;
+  const char* after;  // nullptr: no setting
+};
+
+TEST(PortsLibraryEnvironmentTest, SbatchHandsOnNothingOfIt) {
+#define NOT_OURS ",HPC_PORTS_ADDRESS=,HPC_PORTS_SHARED=,HPC_PROXY_RUN="
+  constexpr SbatchCase kCases[] = {
+      {nullptr, nullptr, "ALL,LD_PRELOAD=" NOT_OURS ",SBATCH_EXPORT=ALL"},
+      {nullptr, "", "ALL,LD_PRELOAD=" NOT_OURS ",SBATCH_EXPORT=ALL"},
+      {nullptr, "ALL", "ALL,LD_PRELOAD=" NOT_OURS ",SBATCH_EXPORT=ALL"},
+      {"a.so b.so", nullptr, "ALL,LD_PRELOAD=a.so:b.so" NOT_OURS ",SBATCH_EXPORT=ALL"},
+      {"a,b.so", nullptr, "ALL,LD_PRELOAD=" NOT_OURS ",SBATCH_EXPORT=ALL"},
+      {"a'.so", nullptr, "ALL,LD_PRELOAD=" NOT_OURS ",SBATCH_EXPORT=ALL"},
+      {nullptr, "ALL,X=1", "ALL,X=1,LD_PRELOAD=" NOT_OURS ",SBATCH_EXPORT=ALL"},
+      // What is handed on then does not hold it, or a run around this one has said so.
+      {nullptr, "NONE", nullptr},
+      {nullptr, "NIL", nullptr},
+      {nullptr, "PATH,HOME", nullptr},
+      {nullptr, "ALLES", nullptr},
+      {nullptr, "ALL,LD_PRELOAD=" NOT_OURS ",SBATCH_EXPORT=ALL", nullptr},
+  };
+#undef NOT_OURS
+  for (const SbatchCase& c : kCases) {
+    const auto list = settings(c.preload, "", c.before);
+    ASSERT_EQ(list.size(), c.after == nullptr ? 3U : 4U) << c.before;
+    if (c.after == nullptr) continue;
+    EXPECT_EQ(list[3], std::string("SBATCH_EXPORT=") + c.after);
   }
 }
 
