@@ -85,7 +85,7 @@ class SurvivalTest(ports_probe.TestCase):
         self.do(probe, "fork $P", "vfork $P", "spawn /bin/true")
 
     def test_sixteen_threads_and_forks_between_them(self):
-        self.do(self.serving(), "threads $P")
+        self.do(self.serving(), f"threads $P {ports_probe.free_port(count=16)}")
 
     def test_a_thread_that_is_cancelled(self):
         probe = self.probe()

@@ -9,7 +9,8 @@
  *   short NAME BYTES (getsockname with that much room)   tight NAME PORT (recvmmsg with little,
  *   of a sender with that port)   dup NAME AS   close NAME   closeall
  *   forbid netlink|files (seccomp)   serve NAME (accepts and closes)   spawn PROGRAM
- *   fork|vfork|threads|handler PORT (connect there)   plugin LIBRARY PORT   nulls NAME
+ *   fork|vfork|handler PORT (connect there)   threads PORT FIRST (and bind to 16 of their own)
+ *   plugin LIBRARY PORT   nulls NAME
  *   cancel NAME (a thread in its accept)   time name|bad|refused (nanoseconds a call)
  *
  * NAME is one letter. What is not a command prints "what?". */
@@ -252,7 +253,7 @@ static const struct command {
     {"send", 5, do_send},        {"receive", 3, do_receive},    {"tight", 3, do_tight},
     {"dup", 3, do_dup},          {"close", 2, do_close},        {"closeall", 1, do_closeall},
     {"forbid", 2, probe_forbid}, {"fork", 2, probe_fork},       {"vfork", 2, probe_vfork},
-    {"spawn", 2, probe_spawn},   {"serve", 2, probe_serve},     {"threads", 2, probe_threads},
+    {"spawn", 2, probe_spawn},   {"serve", 2, probe_serve},     {"threads", 3, probe_threads},
     {"cancel", 2, probe_cancel}, {"handler", 2, probe_handler}, {"plugin", 3, probe_plugin},
     {"nulls", 2, probe_nulls},   {"time", 2, probe_time},
 };

@@ -9,6 +9,7 @@
 import errno
 import os
 import pathlib
+import random
 import socket
 import subprocess
 import unittest
@@ -40,16 +41,33 @@ def give_up_claim(number):
     _claims.pop(number).close()
 
 
-def free_port(behind=0):
-    """A port that no TCP socket of this machine has, below those that the kernel gives out."""
-    for port in range(max(20000 + os.getpid() % 2000, behind + 1), 32000):
-        try:
-            with socket.socket(socket.AF_INET6) as both:
+_ports_taken = []
+
+
+def take_port(port):
+    """Whether this process may use that port: no other test does, and no socket has it. For as long
+    as it lives; tests agree by names of Unix sockets."""
+    lock = socket.socket(socket.AF_UNIX)
+    try:
+        lock.bind(f"\0hpc-ports-test-{port}")
+        for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+            with socket.socket(socket.AF_INET6, kind) as both:
                 both.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
                 both.bind(("::", port))
-                return port
-        except OSError:
-            continue
+    except OSError:
+        lock.close()
+        return False
+    _ports_taken.append(lock)
+    return True
+
+
+def free_port(count=1):
+    """The first of so many ports that are nobody's, below those that the kernel gives out; others
+    at each call."""
+    for _ in range(1000):
+        first = random.randrange(20000, 32000 - count)
+        if all(take_port(first + i) for i in range(count)):
+            return first
     raise AssertionError("no free port")
 
 

@@ -99,7 +99,7 @@ void probe_spawn(char** word) {
 
 struct work {
   const char* port;
-  int number;
+  uint16_t own_port; /* threads do not share one */
   int failures;
 };
 
@@ -107,8 +107,7 @@ static void* work(void* given) {
   struct work* mine = given;
   for (int i = 0; i < ROUNDS; ++i) {
     mine->failures += visit(mine->port);
-    /* Threads do not share a port: below the listener's, one each. */
-    mine->failures += settle((uint16_t)(atoi(mine->port) - 1 - mine->number));
+    mine->failures += settle(mine->own_port);
   }
   return NULL;
 }
@@ -120,7 +119,7 @@ void probe_threads(char** word) {
   struct work works[THREADS];
   int failures = 0;
   for (int i = 0; i < THREADS; ++i) {
-    works[i] = (struct work){word[1], i, 0};
+    works[i] = (struct work){word[1], (uint16_t)(atoi(word[2]) + i), 0};
     if (pthread_create(&threads[i], NULL, work, &works[i]) != 0) return probe_say(-1);
   }
   for (int i = 0; i < THREADS; ++i) {
