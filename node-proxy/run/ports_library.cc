@@ -117,6 +117,10 @@ std::string sbatch_export(const std::string& before, const std::string& others) 
          kSbatchExport + "=ALL";
 }
 
+std::string setting(const char* name, const std::string& value) {
+  return std::string(name) + "=" + value;
+}
+
 }  // namespace
 
 Result<std::string> place_ports_library(const std::string& own_path, const std::string& run_dir) {
@@ -134,9 +138,6 @@ std::vector<std::string> ports_library_environment(const std::string& library,
                                                    const PrivateAddresses& addresses,
                                                    const std::string& shared_ports,
                                                    const Environment& environment) {
-  const auto setting = [](const char* name, const std::string& value) {
-    return std::string(name) + "=" + value;
-  };
   const std::string others = others_preloaded(environment(kPreload).value_or(""));
   const std::string exported = sbatch_export(environment(kSbatchExport).value_or(""), others);
   // The shared ports also where there are none: a run around this one may have some.
@@ -145,6 +146,12 @@ std::vector<std::string> ports_library_environment(const std::string& library,
       setting(HPC_PORTS_ADDRESS, addresses.v4), setting(HPC_PORTS_SHARED, shared_ports)};
   if (!exported.empty()) list.push_back(setting(kSbatchExport, exported));
   return list;
+}
+
+std::vector<std::string> no_ports_library_environment(const Environment& environment) {
+  if (environment(HPC_PORTS_ADDRESS).value_or("").empty()) return {};
+  return {setting(kPreload, others_preloaded(environment(kPreload).value_or(""))),
+          setting(HPC_PORTS_ADDRESS, ""), setting(HPC_PORTS_SHARED, "")};
 }
 
 }  // namespace hpc

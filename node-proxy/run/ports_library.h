@@ -21,4 +21,8 @@ std::vector<std::string> ports_library_environment(const std::string& library,
                                                    const std::string& shared_ports,
                                                    const Environment& environment);
 
+/// The same for a COMMAND without the library: takes away that of a run around this one, which
+/// would move ports to where only that run's hpc-proxy looks. Empty when there is none.
+std::vector<std::string> no_ports_library_environment(const Environment& environment);
+
 }  // namespace hpc

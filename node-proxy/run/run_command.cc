@@ -156,12 +156,10 @@ class Run final : public KeeperLink::Listener {
         "VSCODE_PROXY_URI=" + vscode_template(server_->url_template()),
         std::string(kRunVariable) + "=" + place_.identity.id,
     };
-    if (loopback_) {
-      for (std::string& one : ports_library_environment(loopback_->library, loopback_->addresses,
-                                                        options_.shared_ports, environment)) {
-        list.push_back(std::move(one));
-      }
-    }
+    auto library = loopback_ ? ports_library_environment(loopback_->library, loopback_->addresses,
+                                                         options_.shared_ports, environment)
+                             : no_ports_library_environment(environment);
+    for (std::string& one : library) list.push_back(std::move(one));
     return list;
   }
 

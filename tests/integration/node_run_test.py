@@ -167,6 +167,21 @@ class RunTest(harness.TestCase):
         self.assertIn(str(port), done.stderr)
         self.assertFalse((self.home / "started").exists())
 
+    def test_a_run_inside_of_a_run_has_its_own_library_or_none(self):
+        for inner in ("loopback", "off"):
+            with self.subTest(inner=inner):
+                done = self.run_it("--", self.program, "run", "--private", inner, "--", "sh", "-c",
+                                   'echo "$LD_PRELOAD,$HPC_PORTS_ADDRESS"')
+                self.assertEqual(done.returncode, 0, done.stderr)
+                library, address = done.stdout.strip().split(",")
+                self.assertEqual(library.count("libhpc_ports.so"), int(inner == "loopback"))
+                self.assertEqual(address != "", inner == "loopback")
+                if inner == "loopback":
+                    # The last line that says where it listens is the inner one's.
+                    said = [line for line in done.stderr.splitlines() if "its own, on" in line]
+                    self.assertEqual(len(said), 2 if self.mode == "loopback" else 1)
+                    self.assertTrue(said[-1].endswith(address), (said, address))
+
     def test_runs_beside_serve_and_beside_another_run(self):
         plain = self.start(variables={"SLURM_JOB_ID": "77"})
         port = free_port()

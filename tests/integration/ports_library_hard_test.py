@@ -51,6 +51,12 @@ class FileTest(unittest.TestCase):
         self.assertRegex(private, r"\bHASH\b")
         self.assertRegex(private, r"\bGNU_HASH\b")
 
+    def test_has_no_memory_that_is_written_and_run(self):
+        segments = re.findall(r"flags (\S+)", objdump("-p"))
+        self.assertGreaterEqual(len(segments), 3)
+        self.assertNotIn("rwx", segments)
+        self.assertNotIn("TEXTREL", objdump("-p"))
+
     def test_is_small(self):
         self.assertLessEqual(ports_probe.LIBRARY.stat().st_size, BYTES_MAX)
 

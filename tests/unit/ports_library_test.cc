@@ -5,6 +5,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <map>
+
 #include "node-proxy/run/ports_image.h"
 #include "tests/support/temp_dir.h"
 
@@ -192,6 +194,23 @@ struct PreloadCase {
   const char* before;
   const char* after;
 };
+
+TEST(PortsLibraryEnvironmentTest, WithoutTheLibraryThatOfARunAroundIsTakenAway) {
+  const auto of = [](std::map<std::string, std::string> variables) {
+    return no_ports_library_environment([&](const char* name) -> std::optional<std::string> {
+      const auto found = variables.find(name);
+      if (found == variables.end()) return std::nullopt;
+      return found->second;
+    });
+  };
+  using Settings = std::vector<std::string>;
+  EXPECT_EQ(of({}), Settings());
+  EXPECT_EQ(of({{"LD_PRELOAD", "liba.so"}, {"HPC_PORTS_ADDRESS", ""}}), Settings());
+  EXPECT_EQ(of({{"LD_PRELOAD", "/outer/libhpc_ports.so:liba.so"}, {"HPC_PORTS_ADDRESS", "x"}}),
+            (Settings{"LD_PRELOAD=liba.so", "HPC_PORTS_ADDRESS=", "HPC_PORTS_SHARED="}));
+  EXPECT_EQ(of({{"LD_PRELOAD", "/outer/libhpc_ports.so"}, {"HPC_PORTS_ADDRESS", "x"}}),
+            (Settings{"LD_PRELOAD=", "HPC_PORTS_ADDRESS=", "HPC_PORTS_SHARED="}));
+}
 
 TEST(PortsLibraryEnvironmentTest, WhatWasPreloadedStaysBehindIt) {
   constexpr PreloadCase kCases[] = {
