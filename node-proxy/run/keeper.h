@@ -64,7 +64,7 @@ struct SocketWish {
 /// The keeper, on the loop. Destroying it closes the channel, whereupon the keeper ends everything.
 ///
 /// It takes these signals of this process for itself, from its construction to its destruction:
-/// HUP INT QUIT TERM USR2 TSTP TTIN TTOU CONT. Nobody else may handle them meanwhile (uv_signal,
+/// HUP INT QUIT TERM USR2 TSTP TTIN TTOU. Nobody else may handle them meanwhile (uv_signal,
 /// sigaction): they are blocked and read from a signalfd, which says who sent them. What another
 /// process sent is passed on to COMMAND, also when it was sent to the keeper; what the terminal
 /// sent (Ctrl-C, Ctrl-\, Ctrl-Z) has reached COMMAND by itself. So hpc-proxy ends when COMMAND

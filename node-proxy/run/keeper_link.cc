@@ -67,10 +67,14 @@ bool reap_children() {
 }
 
 /// Stops this process as the terminal's Ctrl-Z would, unless COMMAND goes on already: the word of
-/// its stop may have come while we were stopped ourselves. Returns when we go on.
-void stop_with(pid_t command) {
+/// its stop may have come while we were stopped ourselves. Returns when we go on, and whether
+/// COMMAND should. The kernel does not stop us where no shell could let us go on (an orphaned
+/// process group); then it must go on, too. A caller that wants no stops gets none.
+bool stop_with(pid_t command) {
   const auto stat = read_process_stat("/proc", command);
-  if (!stat || stat->state != 'T') return;
+  struct sigaction on_stop {};
+  sigaction(SIGTSTP, nullptr, &on_stop);
+  if (!stat || stat->state != 'T' || on_stop.sa_handler == SIG_IGN) return false;
   sigset_t stop;
   sigset_t before;
   sigemptyset(&stop);
@@ -78,6 +82,7 @@ void stop_with(pid_t command) {
   raise(SIGTSTP);
   sigprocmask(SIG_UNBLOCK, &stop, &before);
   sigprocmask(SIG_SETMASK, &before, nullptr);
+  return true;
 }
 
 }  // namespace
@@ -120,8 +125,7 @@ KeeperLink::Impl::Impl(Loop& loop, KeeperHandle handle, Listener& listener)
       handle_(std::move(handle)),
       listener_(listener),
       timer_(loop, [this] { end_orphans(); }),
-      signals_(loop,
-               {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR2, SIGTSTP, SIGTTIN, SIGTTOU, SIGCONT},
+      signals_(loop, {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR2, SIGTSTP, SIGTTIN, SIGTTOU},
                [this](const SentSignals::Signal& signal) { on_signal(signal); }) {
   auto raw = std::make_unique<uv_poll_t>();
   if (uv_poll_init(loop.uv(), raw.get(), handle_.channel.get()) != 0) return;
@@ -200,11 +204,6 @@ std::unique_ptr<Pending> KeeperLink::Impl::ask_socket(const SocketWish& wish, So
 }
 
 void KeeperLink::Impl::on_signal(const SentSignals::Signal& signal) {
-  if (signal.number == SIGCONT) {
-    // A shell's `fg` goes to both of us; whoever continues this process alone means COMMAND.
-    if (poll_) kill(handle_.pid, SIGCONT);
-    return;
-  }
   // The terminal's have reached COMMAND. A hang-up may have come to us alone.
   const bool reached = signal.by_kernel && signal.number != SIGHUP && started_;
   if (!reached) send(SignalMessage{signal.number, signal.sender});
@@ -222,7 +221,9 @@ void KeeperLink::Impl::read_channel() {
 void KeeperLink::Impl::take(Packet packet) {
   const auto message = decode_from_keeper(packet.bytes);
   if (const auto* stopped = message ? std::get_if<StoppedMessage>(&*message) : nullptr) {
-    return stop_with(stopped->pid);
+    // A shell's `fg` goes to all of us; whoever continues this process alone means COMMAND.
+    if (stop_with(stopped->pid)) send(ContinueMessage{stopped->stop});
+    return;
   }
   if (const auto* ended = message ? std::get_if<EndedMessage>(&*message) : nullptr) {
     ended_ = ended->exit_code;  // and it closes the channel

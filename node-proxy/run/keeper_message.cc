@@ -14,6 +14,7 @@ namespace {
 constexpr char kStart = 'S';
 constexpr char kSignal = 'G';
 constexpr char kEnd = 'E';
+constexpr char kContinue = 'C';
 constexpr char kWish = 'W';
 constexpr char kReady = 'R';
 constexpr char kStopped = 'T';
@@ -158,7 +159,9 @@ Result<FromKeeper> decode_ready(Reader& reader) {
 }
 
 Result<FromKeeper> decode_stopped(Reader& reader) {
-  const StoppedMessage message{reader.number<std::int32_t>()};
+  StoppedMessage message;
+  message.pid = reader.number<std::int32_t>();
+  message.stop = reader.number<std::uint32_t>();
   if (!reader.complete() || message.pid <= 0) return broken();
   return message;
 }
@@ -189,6 +192,9 @@ Result<std::string> encode(const ToKeeper& message) {
   if (const auto* end = std::get_if<EndMessage>(&message)) {
     return Writer(kEnd).number(end->grace_ms).take();
   }
+  if (const auto* go_on = std::get_if<ContinueMessage>(&message)) {
+    return Writer(kContinue).number(go_on->stop).take();
+  }
   const auto* wish = std::get_if<WishMessage>(&message);
   Writer writer(kWish);
   writer.number(wish->id);
@@ -204,7 +210,7 @@ std::string encode(const FromKeeper& message) {
     return Writer(kReady).text(cut(ready->where)).text(cut(ready->detail)).take();
   }
   if (const auto* stopped = std::get_if<StoppedMessage>(&message)) {
-    return Writer(kStopped).number(stopped->pid).take();
+    return Writer(kStopped).number(stopped->pid).number(stopped->stop).take();
   }
   if (const auto* ended = std::get_if<EndedMessage>(&message)) {
     return Writer(kEnded).number(ended->exit_code).take();
@@ -223,6 +229,11 @@ Result<ToKeeper> decode_to_keeper(std::string_view packet) {
       return decode_signal(reader);
     case kEnd: {
       const EndMessage message{reader.number<std::uint64_t>()};
+      if (!reader.complete()) return broken();
+      return message;
+    }
+    case kContinue: {
+      const ContinueMessage message{reader.number<std::uint32_t>()};
       if (!reader.complete()) return broken();
       return message;
     }

@@ -37,6 +37,10 @@ struct SignalMessage {
 struct EndMessage {
   std::uint64_t grace_ms = 0;
 };
+/// hpc-proxy: it was stopped and goes on; COMMAND is to go on if this is still its last stop.
+struct ContinueMessage {
+  std::uint32_t stop = 0;
+};
 /// hpc-proxy: make a socket; the answer bears the same number.
 struct WishMessage {
   std::uint32_t id = 0;
@@ -48,9 +52,10 @@ struct ReadyMessage {
   std::string where;
   std::string detail;
 };
-/// Keeper: COMMAND, with this id, was stopped; hpc-proxy is to stop, too.
+/// Keeper: COMMAND, with this id, was stopped, for the `stop`th time; hpc-proxy is to stop, too.
 struct StoppedMessage {
   std::int32_t pid = 0;
+  std::uint32_t stop = 0;
 };
 /// Keeper: all is gone. Last.
 struct EndedMessage {
@@ -62,7 +67,8 @@ struct SocketMessage {
   std::int32_t error = 0;
 };
 
-using ToKeeper = std::variant<StartMessage, SignalMessage, EndMessage, WishMessage>;
+using ToKeeper =
+    std::variant<StartMessage, SignalMessage, EndMessage, ContinueMessage, WishMessage>;
 using FromKeeper = std::variant<ReadyMessage, StoppedMessage, EndedMessage, SocketMessage>;
 
 /// kTooLarge when it is longer than kKeeperPacketBytesMax; kBadRequest for a command without a

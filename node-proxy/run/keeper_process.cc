@@ -118,7 +118,7 @@ void KeeperProcess::read_signals() {
     if (number == kProxyGoneSignal) {
       if (getppid() != proxy_) proxy_gone();
     } else if (number == SIGCONT) {
-      go_on();
+      go_on(stops_);
     } else if (number != SIGCHLD && !(of_terminal && command_lives_)) {
       pass_on(number, static_cast<pid_t>(info.ssi_pid), From::kSelf);
     }
@@ -161,6 +161,8 @@ void KeeperProcess::on(const EndMessage& message) {
   if (command_ == 0) exit_code_ = kEndedBySigterm;
   begin_end(message.grace_ms);
 }
+
+void KeeperProcess::on(const ContinueMessage& message) { go_on(message.stop); }
 
 void KeeperProcess::on(const WishMessage& message) {
   const SocketWish& wish = message.wish;
@@ -224,13 +226,15 @@ void KeeperProcess::on_stopped() {
   const pid_t group = getpgid(command_);
   had_terminal_ = group != getpgrp() && terminal.foreground() == group;
   stopped_ = true;
-  tell(StoppedMessage{command_});
+  tell(StoppedMessage{command_, ++stops_});
 }
 
 /// `fg` and `bg` let our process group go on. COMMAND may be in one of its own, and then it gets
-/// back the terminal too, if it had it.
-void KeeperProcess::go_on() {
-  if (!stopped_ || !command_lives_) return;
+/// back the terminal too, if it had it. We may be slow: a COMMAND that goes on already, and was
+/// stopped again, stays so.
+void KeeperProcess::go_on(std::uint32_t stop) {
+  reap();
+  if (!stopped_ || !command_lives_ || stop != stops_) return;
   const pid_t group = getpgid(command_);
   if (group <= 0) return;
   const bool own_group = group != getpgrp();

@@ -49,13 +49,14 @@ class KeeperProcess {
   void on(const StartMessage& message);
   void on(const SignalMessage& message);
   void on(const EndMessage& message);
+  void on(const ContinueMessage& message);
   void on(const WishMessage& message);
   void pass_on(int number, pid_t sender, From from);
   void proxy_gone();
   void begin_end(std::uint64_t grace_ms);
   void reap();
   void on_stopped();
-  void go_on();
+  void go_on(std::uint32_t stop);
   void clean_up();
   void say_what_is_left() const;
   void tell(const FromKeeper& message, int fd = -1);
@@ -78,6 +79,7 @@ class KeeperProcess {
   std::array<std::optional<Passed>, NSIG> passed_{};
   // COMMAND is stopped, and hpc-proxy was told so.
   bool stopped_ = false;
+  std::uint32_t stops_ = 0;    // how often that was so
   bool had_terminal_ = false;  // in a process group of its own
   std::optional<DescendantsEnd> ending_;
 };

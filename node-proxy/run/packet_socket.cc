@@ -80,7 +80,9 @@ Result<std::optional<Packet>> receive_packet(int socket, std::size_t bytes_max, 
   ssize_t size = 0;
   do {
     size = recvmsg(socket, &message, MSG_CMSG_CLOEXEC | (wait ? 0 : MSG_DONTWAIT));
-  } while (size < 0 && errno == EINTR);
+    // ECONNRESET comes once, when the other end closed with packets of ours unread; what it sent
+    // before comes after that.
+  } while (size < 0 && (errno == EINTR || errno == ECONNRESET));
   if (size < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return std::nullopt;
   if (size < 0) return fail(Errc::kNetwork, "recvmsg", std::strerror(errno));
   const bool good = take_descriptors(message, packet.fd);

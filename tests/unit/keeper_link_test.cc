@@ -189,7 +189,7 @@ TEST_F(KeeperLinkTest, TrustsNoErrorWithASocket) {
 }
 
 TEST_F(KeeperLinkTest, StoppedIsNoReasonToStopWhenCommandRuns) {
-  says(StoppedMessage{getpid()});
+  says(StoppedMessage{getpid(), 1});
   settle(loop);  // would never return
   EXPECT_TRUE(hears_nothing());
 }

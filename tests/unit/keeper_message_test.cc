@@ -65,6 +65,14 @@ TEST(KeeperMessageTest, EndArrivesAsItWas) {
   expect_exact(packet, decode_to_keeper);
 }
 
+TEST(KeeperMessageTest, ContinueArrivesAsItWas) {
+  const std::string packet = packet_of(ContinueMessage{12});
+  const auto message = decode_to_keeper(packet);
+  ASSERT_TRUE(message);
+  EXPECT_EQ(std::get<ContinueMessage>(*message).stop, 12U);
+  expect_exact(packet, decode_to_keeper);
+}
+
 TEST(KeeperMessageTest, WishArrivesAsItWas) {
   const std::string packet = packet_of(WishMessage{7, {10, 1, 6}});
   const auto message = decode_to_keeper(packet);
@@ -108,12 +116,13 @@ TEST(KeeperMessageTest, WhatTheKeeperSaysFitsIntoItsBound) {
 }
 
 TEST(KeeperMessageTest, StoppedArrivesAsItWas) {
-  const std::string packet = encode(FromKeeper(StoppedMessage{4711}));
+  const std::string packet = encode(FromKeeper(StoppedMessage{4711, 12}));
   const auto message = decode_from_keeper(packet);
   ASSERT_TRUE(message);
   EXPECT_EQ(std::get<StoppedMessage>(*message).pid, 4711);
+  EXPECT_EQ(std::get<StoppedMessage>(*message).stop, 12U);
   expect_exact(packet, decode_from_keeper);
-  EXPECT_FALSE(decode_from_keeper(encode(FromKeeper(StoppedMessage{0}))));
+  EXPECT_FALSE(decode_from_keeper(encode(FromKeeper(StoppedMessage{0, 1}))));
 }
 
 TEST(KeeperMessageTest, EndedBearsAnExitCode) {
@@ -138,11 +147,12 @@ TEST(KeeperMessageTest, SocketArrivesAsItWas) {
 }
 
 TEST(KeeperMessageTest, NeitherUnderstandsTheOther) {
-  for (const ToKeeper& message : {ToKeeper(StartMessage{kCommand}), ToKeeper(SignalMessage{1, 0}),
-                                  ToKeeper(EndMessage{}), ToKeeper(WishMessage{})}) {
+  for (const ToKeeper& message :
+       {ToKeeper(StartMessage{kCommand}), ToKeeper(SignalMessage{1, 0}), ToKeeper(EndMessage{}),
+        ToKeeper(ContinueMessage{}), ToKeeper(WishMessage{})}) {
     EXPECT_FALSE(decode_from_keeper(packet_of(message)));
   }
-  for (const FromKeeper& message : {FromKeeper(ReadyMessage{}), FromKeeper(StoppedMessage{1}),
+  for (const FromKeeper& message : {FromKeeper(ReadyMessage{}), FromKeeper(StoppedMessage{1, 1}),
                                     FromKeeper(EndedMessage{}), FromKeeper(SocketMessage{})}) {
     EXPECT_FALSE(decode_to_keeper(encode(message)));
   }

@@ -84,6 +84,17 @@ TEST_F(PacketSocketTest, SaysThatTheOtherEndIsClosed) {
   EXPECT_EQ(errno, EPIPE);
 }
 
+TEST_F(PacketSocketTest, TheLastWordComesBeforeTheEnd) {
+  // The kernel tells a sender first that its own packet was never read.
+  ASSERT_TRUE(send_packet(far_.get(), "unread", -1, false));
+  ASSERT_TRUE(send_packet(near_.get(), "last word", -1, false));
+  near_ = OwnedFd();
+  const auto packet = receive();
+  ASSERT_TRUE(packet && *packet);
+  EXPECT_EQ((*packet)->bytes, "last word");
+  EXPECT_FALSE(receive());
+}
+
 TEST_F(PacketSocketTest, PassesADescriptorThatExecCloses) {
   int pipe_fds[2];
   ASSERT_EQ(pipe(pipe_fds), 0);
