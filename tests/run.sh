@@ -9,7 +9,8 @@ top=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.." && pwd)
 # shellcheck source=packaging/common.sh
 . "$top/packaging/common.sh"
 
-preset='' label='' jobs=${JOBS:-2}
+# More tests than processors: those of clusters mostly wait.
+preset='' label='' jobs=${JOBS:-2} tests_at_once=${TESTS_AT_ONCE:-3}
 
 say() { printf '== %s (%d s)\n' "$*" "$SECONDS"; }
 fail() { printf 'run.sh: %s\n' "$*" >&2; exit 1; }
@@ -68,7 +69,7 @@ run_tests() {
   if [ -n "$label" ]; then
     ctest --test-dir "build/$preset" -L "^$label\$" --output-on-failure --no-tests=error -j "$jobs"
   else
-    ctest --preset "$preset" --no-tests=error -j "$jobs"
+    ctest --preset "$preset" --no-tests=error -j "$tests_at_once"
   fi
 }
 
