@@ -21,9 +21,12 @@ constexpr VerbText kTexts[] = {
      "            where they are, and a warning names them. Other nodes reach no port of COMMAND\n"
      "            but those of --shared-ports.\n"
      "  netns     A network namespace of its own, where the kernel lets users have one: also for\n"
-     "            static programs. Inside, srun, X11 and servers on the node's own localhost do\n"
-     "            not work. Other machines are reached by slirp4netns or pasta, if the node has\n"
-     "            one.\n"
+     "            static programs, and closed to other users. Other machines are reached by\n"
+     "            slirp4netns or pasta, if the node has one. srun, setuid programs, servers on "
+     "the\n"
+     "            node's own localhost (also forwarded X11) do not work inside; sbatch, squeue "
+     "and\n"
+     "            ssh do.\n"
      "  auto      netns where it works, else loopback; it says which.\n"
      "  off       The ports of everybody.\n",
      "private shared-ports",

@@ -51,10 +51,16 @@ std::string find_in_path(const std::string& name, std::string_view path) {
 
 std::string name_of(const std::string& path) { return path.substr(path.rfind('/') + 1); }
 
-std::string last_line(std::string_view text) {
+/// The last two lines: slirp4netns says the cause first, and then that its child has failed.
+std::string last_words(std::string_view text) {
   while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.remove_suffix(1);
-  const std::size_t begin = text.rfind('\n');
-  return std::string(begin == std::string_view::npos ? text : text.substr(begin + 1));
+  const std::size_t last = text.rfind('\n');
+  if (last == std::string_view::npos) return std::string(text);
+  const std::size_t before = last == 0 ? last : text.rfind('\n', last - 1);
+  const std::size_t begin = before == std::string_view::npos ? 0 : before + 1;
+  std::string words(text.substr(begin));
+  std::replace(words.begin(), words.end(), '\n', ' ');
+  return words;
 }
 
 /// Adds what is there to `said`. False at the end of it.
@@ -184,7 +190,7 @@ Result<Egress> Egress::start(pid_t keeper, const Environment& environment) {
   for (const auto& words : commands) {
     std::string said;
     if (auto egress = EgressStart::run(words, said)) return std::move(*egress);
-    why[name_of(words.front())] = said.empty() ? "it does not start" : last_line(said);
+    why[name_of(words.front())] = said.empty() ? "it does not start" : last_words(said);
   }
   std::string all;
   for (const auto& [name, said] : why) all += (all.empty() ? "" : "; ") + name + ": " + said;
@@ -223,7 +229,7 @@ void Egress::watch(Loop& loop, std::function<void(const std::string&)> ended) {
     if (take_output(watch->output, watch->said)) return;
     uv_poll_stop(handle);
     const auto call = std::move(watch->ended);
-    call(last_line(watch->said));  // may destroy the watch
+    call(last_words(watch->said));  // may destroy the watch
   });
 }
 

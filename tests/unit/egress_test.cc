@@ -202,11 +202,13 @@ TEST_F(EgressTest, PastaWhereTheOtherDoesNotWork) {
 }
 
 TEST_F(EgressTest, WhatTheySaidLastIsTheReason) {
-  program("slirp4netns", "echo sent; echo 'open(\"/dev/net/tun\"): Permission denied' >&2; exit 1");
+  program("slirp4netns",
+          "echo sent; echo 'open(\"/dev/net/tun\"): Permission denied' >&2; echo 'child failed'; "
+          "exit 1");
   program("pasta", "exit 1");
   EXPECT_EQ(refusal(),
             "other machines cannot be reached from inside: pasta: it does not start; slirp4netns: "
-            "open(\"/dev/net/tun\"): Permission denied");
+            "open(\"/dev/net/tun\"): Permission denied child failed");
 }
 
 TEST_F(EgressTest, WhatIsNoProgramIsSaid) {
@@ -234,13 +236,14 @@ TEST_F(EgressTest, ItsOwnEndIsTold) {
 }
 
 TEST_F(EgressTest, OutputAfterTheStartIsReadToo) {
-  program("slirp4netns", "echo 1 >&3; head -c 200000 /dev/zero | tr '\\0' x; echo; echo bye");
+  program("slirp4netns",
+          "echo 1 >&3; head -c 200000 /dev/zero | tr '\\0' x; echo; echo so; echo bye");
   auto egress = start();
   ASSERT_TRUE(egress);
   std::string why;
   egress->watch(loop, [&](const std::string& said) { why = said; });
   ASSERT_TRUE(wait_for([&] { return !why.empty(); }));
-  EXPECT_EQ(why, "other machines cannot be reached from inside: slirp4netns has ended: bye");
+  EXPECT_EQ(why, "other machines cannot be reached from inside: slirp4netns has ended: so bye");
 }
 
 TEST_F(EgressTest, MovesWithoutEnding) {

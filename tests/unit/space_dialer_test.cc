@@ -1,7 +1,9 @@
 #include "node-proxy/run/space_dialer.h"
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <optional>
 #include <string>
@@ -87,6 +89,20 @@ TEST_F(SpaceDialerTest, KeeperThatCannotIsUnavailable) {
   EXPECT_EQ(error(), Errc::kUnavailable);
   EXPECT_EQ(result->error().detail,
             "127.0.0.1 port " + std::to_string(listener->port()) + ": it is gone");
+}
+
+// What came would be one of the last, so it is not even asked for.
+TEST_F(SpaceDialerTest, NoSocketIsAskedForWhenDescriptorsAreShort) {
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+  const int next = dup(0);
+  close(next);
+  const rlimit few = {static_cast<rlim_t>(next) + 1, before.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &few), 0);
+  dial("127.0.0.1", listener->port());
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
+  EXPECT_EQ(error(), Errc::kUnavailable);
+  EXPECT_EQ(asked_times, 0);
 }
 
 TEST_F(SpaceDialerTest, SilentKeeperIsATimeout) {
