@@ -28,7 +28,8 @@ STAY = "import signal; signal.pause()\n"
 
 # A request over a connection from a port of its choice, which stays open.
 CLIENT = INSIDE + """
-client = socket.create_connection(("127.0.0.1", int(os.environ["HPC_PROXY_PORT"])))
+client = socket.create_connection(("127.0.0.1", int(os.environ["HPC_PROXY_PORT"])),
+                                  source_address=("127.0.0.1", int(sys.argv[1])))
 client.sendall(b"GET /status HTTP/1.1\\r\\nHost: 127.0.0.1\\r\\n\\r\\n")
 say(port=client.getsockname()[1], status=client.recv(65536).split()[1].decode())
 """ + STAY
@@ -201,14 +202,20 @@ class InsideTest(NetnsTest):
 
     @unittest.skipUnless(harness.IS_ROOT, "needs root to be two users")
     def test_insiders_connection_lets_no_outsider_in(self):
-        proxy, said = self.start_inside(CLIENT)
-        self.assertEqual(said["status"], "200")
+        def bound(port):
+            one = socket.socket()
+            self.addCleanup(one.close)
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+            one.bind(("127.0.0.1", port))
+            return one
+
+        port = bound(0).getsockname()[1]  # nobody else is given it meanwhile
+        proxy, said = self.start_inside(CLIENT, port)
+        self.assertEqual((said["port"], said["status"]), (port, "200"))
         # The very same four numbers, outside.
         for uid, status in ((harness.OTHER_UID, b"401"), (harness.USER_UID, b"200")):
-            with harness.user_sockets(uid), socket.socket() as outside:
-                outside.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                outside.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-                outside.bind(("127.0.0.1", said["port"]))
+            with harness.user_sockets(uid), bound(port) as outside:
                 outside.connect(("127.0.0.1", proxy.port))
                 outside.sendall(b"GET /status HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
                 self.assertEqual(outside.recv(65536).split()[1], status)
