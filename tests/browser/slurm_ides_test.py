@@ -180,6 +180,47 @@ class SlurmIdesTest(ShowsServeLog, apps.BrowserTestCase):
         page.goto(self.serve.url + f"/user/{USER}/main/vscode/")
         page.wait_for_selector(".explorer-folders-view >> text=page.ipynb")
 
+    def private_by_setup(self, mode):
+        """Ports of its own for every job of the user."""
+        setup = self.home / ".hpc-proxy/setup.sh"
+        setup.parent.mkdir(mode=0o700, exist_ok=True)
+        setup.write_text(f"HPC_PROXY_PRIVATE={mode}\n")
+        self.site.run("login", "chown", "-R", f"{USER}:", f"/mnt/home/{USER}/.hpc-proxy")
+        self.addCleanup(setup.unlink)
+
+    def check_code_server_in(self, mode):
+        self.private_by_setup(mode)
+        self.submit_by_hand("vscode.sbatch", f"/mnt/home/{USER}/live")
+        self.assertEqual(self.path.record(USER)["private"]["mode"], mode)
+        inside, outside = self.socket_of_job()
+        self.wait_until_it_accepts(outside)
+        manager = self.path.connect(USER)
+        page = self.browser.open(f"{manager.url}/app/")
+        ide_pages.check_workbench(self, page, self.home / f"live/made-in-{mode}")
+        self.refused_to_bob(inside)
+        self.assertEqual(self.listeners(), ["hpc-proxy"])
+
+    def test_code_server_with_addresses_of_its_own(self):
+        self.check_code_server_in("loopback")
+
+    def test_code_server_in_a_network_namespace(self):
+        self.check_code_server_in("netns")
+
+    def check_jupyter_in(self, mode):
+        self.need_jupyter()
+        self.private_by_setup(mode)
+        self.submit_by_hand("jupyter.sbatch", f"/mnt/home/{USER}/jupyter")
+        self.assertEqual(self.path.record(USER)["private"]["mode"], mode)
+        manager = self.path.connect(USER)
+        page = self.open_when_ready(f"{manager.url}/absapp/notebooks/page.ipynb")
+        ide_pages.check_notebook(self, page)
+
+    def test_jupyter_with_addresses_of_its_own(self):
+        self.check_jupyter_in("loopback")
+
+    def test_jupyter_in_a_network_namespace(self):
+        self.check_jupyter_in("netns")
+
     def test_jupyter_by_hand(self):
         self.need_jupyter()
         self.submit_by_hand("jupyter.sbatch", f"/mnt/home/{USER}/jupyter")
