@@ -210,16 +210,16 @@ class SamePortsTest(unittest.TestCase):
     # Nothing of it ends at SIGTERM.
     STUBBORN = f"bash -c \"trap '' TERM HUP; {LEAVES[9:-1]}\""
 
-    def start(self, command):
-        """A job of alice's; (its id, its record), once both programs of the command run."""
-        job = self.submit("alice", command)
-        record = wait_until(lambda: self.site.record("alice", job), "the record", 30)
-        wait_until(lambda: len([line for line in self.site.processes("alice")
+    def record_of(self, user, job):
+        """Once both programs of the command run."""
+        record = wait_until(lambda: self.site.record(user, job), "the record", 30)
+        wait_until(lambda: len([line for line in self.site.processes(user)
                                 if line.split()[1] == "tail"]) == 2, "the command runs")
-        return job, record
+        return record
 
     def test_record_is_called_by_job_host_and_process(self):
-        job, record = self.start(f"hpc-proxy run -- {self.LEAVES}")
+        job = self.submit("alice", f"hpc-proxy run -- {self.LEAVES}")
+        record = self.record_of("alice", job)
         (path,) = self.site.records("alice")
         self.assertEqual(path.stem, f"{job}-{NODE}-{record['pid']}")
         self.assertEqual((record["job_id"], record["slurm_node"]), (job, NODE))
@@ -230,34 +230,39 @@ class SamePortsTest(unittest.TestCase):
                    f"hpc1 {NODE}:{record['port']}", "the job's comment")
 
     def check_ends(self, command, by):
-        """In both modes, as the batch script's own and as a step: nothing of it all is left."""
-        for mode in MODES:
-            for line in ("{}", "srun {}"):
-                with self.subTest(mode=mode, line=line):
-                    job, record = self.start(line.format(
-                        f"hpc-proxy run --private {mode} -- {command}"))
-                    by(job, record)
-                    self.check_nothing_left("alice", record["private"]["addresses"])
+        """In both modes, as the batch script's own and as a step, each a user's: nothing of it all
+        is left after by(user, job, record)."""
+        lines = [line.format(f"hpc-proxy run --private {mode} -- {command}")
+                 for mode in MODES for line in ("{}", "srun {}")]
+        jobs = {user: self.submit(user, line) for user, line in zip(self.site.users, lines)}
+        records = {user: self.record_of(user, job) for user, job in jobs.items()}
+        self.assertEqual([record["private"]["mode"] for record in records.values()],
+                         [mode for mode in MODES for _ in range(2)])
+        for user, job in jobs.items():
+            by(user, job, records[user])
+        for user, line in zip(jobs, lines):
+            with self.subTest(line):
+                self.check_nothing_left(user, records[user]["private"]["addresses"])
 
-    def scancel(self, job, _):
-        self.site.cancel("alice", job)
+    def scancel(self, user, job, _):
+        self.site.site.run(f"{user}@login", "scancel", job)
 
     def test_scancel_leaves_nothing(self):
         self.check_ends(self.LEAVES, self.scancel)
 
     def test_killed_hpc_proxy_leaves_nothing(self):
-        self.check_ends(self.STUBBORN, lambda _, record: self.site.site.run(
+        self.check_ends(self.STUBBORN, lambda _, __, record: self.site.site.run(
             NODE, "kill", "-KILL", str(record["pid"])))
 
     def test_ended_command_leaves_nothing(self):
-        self.check_ends(self.LEAVES, lambda *_: self.site.site.run(
-            NODE, "pkill", "-TERM", "-x", "-u", "alice", "tail"))
+        self.check_ends(self.LEAVES, lambda user, *_: self.site.site.run(
+            NODE, "pkill", "-TERM", "-x", "-u", user, "tail"))
 
     def test_job_that_slurm_must_kill_leaves_files_for_the_next_start_only(self):
-        def next_start(job, record):
-            self.scancel(job, record)
-            wait_until(lambda: not self.site.processes("alice"), "the end of all processes")
-            self.assertEqual(self.srun("hpc-proxy", "run", "--", "true").returncode, 0)
+        def next_start(user, job, record):
+            self.scancel(user, job, record)
+            wait_until(lambda: not self.site.processes(user), "the end of all processes")
+            self.assertEqual(self.srun(user, "hpc-proxy", "run", "--", "true").returncode, 0)
         self.check_ends(self.STUBBORN, next_start)
 
     def test_job_submitted_from_a_run_is_not_moved(self):
@@ -274,14 +279,14 @@ class SamePortsTest(unittest.TestCase):
         for word in ("ld.so", "libhpc_ports", "127.64."):
             self.assertNotIn(word, text)
 
-    def srun(self, *command):
-        return self.site.site._call("exec", "alice@login", "srun", "-w", NODE, *command,
+    def srun(self, user, *command):
+        return self.site.site._call("exec", f"{user}@login", "srun", "-w", NODE, *command,
                                     check=False)
 
     def test_srun_ends_with_the_status_of_the_command(self):
         for mode in MODES:
             for code in (0, 3):
-                done = self.srun("hpc-proxy", "run", "--private", mode, "--",
+                done = self.srun("alice", "hpc-proxy", "run", "--private", mode, "--",
                                  "sh", "-c", f"echo on $(hostname); exit {code}")
                 self.assertEqual((done.returncode, done.stdout), (code, f"on {NODE}\n"),
                                  done.stderr)
