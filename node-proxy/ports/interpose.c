@@ -213,8 +213,9 @@ ssize_t hpc_recvmsg(int fd, struct msghdr* message, int flags) {
 int hpc_recvmmsg(int fd, struct mmsghdr* messages, unsigned int count, int flags,
                  struct timespec* timeout) {
   /* The kernel writes over what room there was for each name; it takes no more messages. */
-  uint8_t rooms[MESSAGES_MAX];
-  for (unsigned int i = 0; messages != NULL && i < count && i < MESSAGES_MAX; ++i) {
+  uint8_t rooms[MESSAGES_MAX] = {0};
+  if (messages == NULL) return hpc_real_recvmmsg(fd, messages, count, flags, timeout);
+  for (unsigned int i = 0; i < count && i < MESSAGES_MAX; ++i) {
     const socklen_t room = messages[i].msg_hdr.msg_namelen;
     rooms[i] = (uint8_t)(room < UINT8_MAX ? room : UINT8_MAX);
   }

@@ -4,6 +4,8 @@
 
 #include <stdint.h>
 
+/* NOLINTBEGIN(readability-identifier-naming): names as in C */
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -18,5 +20,7 @@ int hpc_is_line_of(const char* line, const char* end, const char* state, uint32_
 #ifdef __cplusplus
 }
 #endif
+
+/* NOLINTEND(readability-identifier-naming) */
 
 #endif

@@ -4,6 +4,8 @@
 
 #include <stdint.h>
 
+/* NOLINTBEGIN(readability-identifier-naming): names as in C */
+
 #define HPC_PORTS_LIBRARY_NAME "libhpc_ports.so"
 /* "127.64.9.4": where 127.0.0.1 and 0.0.0.0 are moved; ::1 is moved to the address after it. */
 #define HPC_PORTS_ADDRESS "HPC_PORTS_ADDRESS"
@@ -52,5 +54,7 @@ const struct hpc_ports_settings* hpc_settings(struct hpc_ports_settings* scratch
 #ifdef __cplusplus
 }
 #endif
+
+/* NOLINTEND(readability-identifier-naming) */
 
 #endif

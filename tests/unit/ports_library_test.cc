@@ -63,7 +63,7 @@ TEST_F(PortsLibraryTest, IsTakenFromTheLibDirectoryBesideTheProgramsOwn) {
 }
 
 TEST_F(PortsLibraryTest, OneThatOthersMayWriteIsNotUsed) {
-  for (const mode_t bits : {0775, 0757}) {
+  for (const mode_t bits : {mode_t{0775}, mode_t{0757}}) {
     put_library(beside);
     ASSERT_EQ(chmod(beside.c_str(), bits), 0);
     EXPECT_EQ(placed(), unpacked) << bits;
@@ -72,7 +72,7 @@ TEST_F(PortsLibraryTest, OneThatOthersMayWriteIsNotUsed) {
 
 TEST_F(PortsLibraryTest, OneInADirectoryThatOthersMayWriteIsNotUsed) {
   put_library(beside);
-  for (const mode_t bits : {0770, 0707, 01777}) {
+  for (const mode_t bits : {mode_t{0770}, mode_t{0707}, mode_t{01777}}) {
     ASSERT_EQ(chmod((dir + "/bin").c_str(), bits), 0);
     EXPECT_EQ(placed(), unpacked) << bits;
   }
