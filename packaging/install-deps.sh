@@ -1,10 +1,11 @@
 #!/bin/bash
-# install-deps.sh [build|demo|test|clang|heavy]...: installs the Debian packages a task needs.
+# install-deps.sh [build|demo|test|clang|heavy|bench]...: installs the Debian packages a task needs.
 #   build  compile the two programs and their unit tests (the default)
 #   demo   run ./packaging/demo.sh --no-slurm: sshd and a web application
 #   test   run ./tests/run.sh and ./packaging/demo.sh: a SLURM site and a browser as well
 #   clang  the presets clang and fuzz, and clang-tidy
 #   heavy  large applications and other proxies, for the tests labelled heavy
+#   bench  run ./tests/bench/run.sh: the proxies that stand beside ours, and the load
 # All of them contain "build". Nothing missing: it says so and needs no root.
 # No service is started, enabled or changed: while apt runs, policy-rc.d forbids it.
 set -euo pipefail
@@ -29,6 +30,9 @@ test_packages=(
 clang_packages=(clang clang-tidy libclang-rt-14-dev)
 heavy_packages=(
   haproxy iputils-ping jupyter-notebook nginx python3-ipykernel r-cran-shiny wrk
+)
+bench_packages=(
+  "${demo_packages[@]}" curl haproxy iproute2 libbenchmark-dev nginx procps util-linux wrk
 )
 
 say() { printf 'install-deps: %s\n' "$*" >&2; }
@@ -107,7 +111,7 @@ apt_install() {
 }
 
 main() {
-  local wanted=("${build_packages[@]}") node_lists=() list missing
+  local wanted=("${build_packages[@]}") node_lists=() with_node='' list missing
   for list in "${@:-build}"; do
     case $list in
       build) ;;
@@ -118,14 +122,16 @@ main() {
         wanted+=("${test_packages[@]}" "${heavy_packages[@]}")
         node_lists+=(live browser heavy)
         ;;
-      -h | --help) sed -n '2,10s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; return 0 ;;
-      *) say "unknown list '$list' (build, demo, test, clang or heavy)"; return 2 ;;
+      bench) wanted+=("${bench_packages[@]}"); with_node=yes ;;
+      -h | --help) sed -n '2,11s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; return 0 ;;
+      *) say "unknown list '$list' (build, demo, test, clang, heavy or bench)"; return 2 ;;
     esac
   done
   if [ ! -e /etc/debian_version ] || ! command -v dpkg-query >/dev/null; then
     fail "this is not Debian; install the equivalents of: ${wanted[*]}"
   fi
-  missing=$(missing_packages "${wanted[@]}"; [ ${#node_lists[@]} = 0 ] || missing_node)
+  if [ ${#node_lists[@]} != 0 ]; then with_node=yes; fi
+  missing=$(missing_packages "${wanted[@]}"; [ -z "$with_node" ] || missing_node)
   if [ -n "$missing" ]; then
     missing=$(tr '\n' ' ' <<<"$missing")
     [ "$(id -u)" = 0 ] || fail "missing: $missing

@@ -42,16 +42,22 @@ def one_start(program, home):
             proxy.wait()
 
 
+def measure(program, runs):
+    """Milliseconds of so many starts, each with a new home."""
+    times = []
+    for _ in range(runs):
+        with tempfile.TemporaryDirectory() as home:
+            times.append(one_start(program, pathlib.Path(home)))
+    return times
+
+
 def main():
     root = pathlib.Path(__file__).resolve().parent.parent.parent
     program = pathlib.Path(sys.argv[1] if len(sys.argv) > 1
                            else root / "build/release/node-proxy/hpc-proxy")
     if not program.is_file():
         sys.exit(f"{program} is not built")
-    times = []
-    for _ in range(RUNS):
-        with tempfile.TemporaryDirectory() as home:
-            times.append(one_start(program.resolve(), pathlib.Path(home)))
+    times = measure(program.resolve(), RUNS)
     print(f"start to readable port file: median {statistics.median(times):.1f} ms, "
           f"fastest {min(times):.1f} ms, slowest {max(times):.1f} ms, {RUNS} starts")
 

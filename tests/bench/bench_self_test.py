@@ -1,0 +1,142 @@
+#!/usr/bin/python3
+"""What the benchmarks count and write: rounds, ratios, aims, the table; no program is run."""
+import json
+import os
+import sys
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import bench  # noqa: E402
+import bench_figures  # noqa: E402
+import bench_http  # noqa: E402
+import bench_micro  # noqa: E402
+import bench_peers  # noqa: E402
+import bench_processes  # noqa: E402
+from bench_figures import Aim, Row  # noqa: E402
+
+
+class RoundsTest(unittest.TestCase):
+    def test_rounds_go_forth_and_back(self):
+        self.assertEqual(bench_figures.by_turns("ABC", 2), list("ABCCBA"))
+        self.assertEqual(bench_figures.by_turns("AB", 3), list("ABBAAB"))
+
+    def test_each_round_is_kept_and_the_warm_up_is_not(self):
+        asked = []
+
+        def one_round(contestant):
+            asked.append(contestant)
+            return {"us": len(asked), "rate": 1}
+
+        found = bench_figures.measure({"ours": "o", "nginx": "n"}, 2, one_round)
+        self.assertEqual(asked, list("onnoon"[:2]) + list("onno"))
+        self.assertEqual(bench_figures.of_figure(found, "us"), {"ours": [3, 6], "nginx": [4, 5]})
+        self.assertEqual(bench_figures.of_figure(found, "other"), {})
+
+    def test_without_warm_up(self):
+        found = bench_figures.measure({"ours": 7}, 1, lambda c: {"x": c}, warm_up=False)
+        self.assertEqual(found, {"ours": {"x": [7]}})
+
+
+class RowTest(unittest.TestCase):
+    def test_ratio_is_the_median_of_pairs_with_the_best_peer(self):
+        row = Row("b", "w", "us", {"ours": [10, 30, 12], "nginx": [10, 10, 10],
+                                   "haproxy": [20, 20, 20]})
+        self.assertEqual(row.best_peer(), "nginx")
+        self.assertEqual(row.ratio(), 1.2)
+        self.assertEqual(row.spread(), (1.0, 3.0))
+
+    def test_more_may_be_better(self):
+        row = Row("b", "w", "MiB/s", {"ours": [30], "nginx": [10], "haproxy": [20]}, less=False)
+        self.assertEqual((row.best_peer(), row.ratio()), ("haproxy", 1.5))
+
+    def test_without_a_peer_there_is_no_ratio(self):
+        row = Row("b", "w", "ms", {"ours": [3, 5]}, aims=(Aim(20, absolute=True), Aim(1.0)))
+        self.assertIsNone(row.ratio())
+        self.assertEqual(row.spread(), (3, 5))
+        self.assertEqual(row.verdicts(), [("≤ 20 ms", 4, True, 0.0)])
+
+    def test_aims_at_the_bound_and_past_it(self):
+        for aim, value, met in ((Aim(0.9), 0.9, True), (Aim(0.9), 0.901, False),
+                                (Aim(3.0, most=False), 3.0, True),
+                                (Aim(3.0, most=False), 2.99, False)):
+            with self.subTest(aim=aim, value=value):
+                self.assertEqual(aim.is_met(value), met)
+        self.assertAlmostEqual(Aim(2.0, most=False).missed_by(1.5), 25)
+        self.assertAlmostEqual(Aim(0.8).missed_by(1.0), 25)
+        self.assertEqual(Aim(0.8).missed_by(0.1), 0)
+
+    def test_table(self):
+        rows = [Row("a", "what", "us", {"ours": [9.0], "nginx": [10.0]}, aims=(Aim(0.75),)),
+                Row("b", "more", "s", {"ours": [1.0], "haproxy": [2.0]}, aims=(Aim(0.5),)),
+                Row("c", "", "", why_not="no root", aims=(Aim(3, most=False),))]
+        lines = bench_figures.table(rows).splitlines()
+        self.assertEqual(lines[0], "| Bench | Figure | ours | nginx | haproxy | ratio to the best "
+                                   "| of a round | aim |  |")
+        self.assertEqual(lines[2], "| a | what, us | 9.00 | 10.0 | – | 0.90 | 0.90 to 0.90 "
+                                   "| ≤ 0.75 × | missed by 20 % |")
+        self.assertEqual(lines[3], "| b | more, s | 1.00 | – | 2.00 | 0.50 | 0.50 to 0.50 "
+                                   "| ≤ 0.5 × | met |")
+        self.assertIn("not measured: no root", lines[4])
+        self.assertEqual({line.count("|") for line in lines}, {lines[0].count("|")})
+
+    def test_json_holds_every_round(self):
+        row = Row("a", "what", "us", {"ours": [9.0, 8.0], "nginx": [10.0, 10.0]}, aims=(Aim(0.9),))
+        said = json.loads(json.dumps(bench_figures.as_json(row)))
+        self.assertEqual(said["values"]["ours"], [9.0, 8.0])
+        self.assertEqual(said["best_peer"], "nginx")
+        self.assertEqual(said["aims"][0]["met"], True)
+
+
+class SourcesTest(unittest.TestCase):
+    def test_requests_of_wrk(self):
+        text = "  2 threads\n  12345 requests in 1.00s, 3MB read\nRequests/sec: 12345.67\n"
+        self.assertEqual(bench_http.requests_of(text), 12345)
+        for wrong in ("  Non-2xx or 3xx responses: 3\n", "  Socket errors: connect 0, read 1\n"):
+            with self.subTest(wrong=wrong), self.assertRaises(AssertionError):
+                bench_http.requests_of(text + wrong)
+
+    def test_micro_benchmarks(self):
+        line = {"run_type": "iteration", "time_unit": "us", "cpu_time": 2.0}
+        text = json.dumps({"benchmarks": [
+            {**line, "name": "port_pool/100"}, {**line, "name": "port_pool/10000"},
+            {**line, "name": "port_pool/100", "run_type": "aggregate"}]})
+        times = bench_micro.times_of(text)
+        self.assertEqual(times, {"port_pool/100": [2000], "port_pool/10000": [2000]})
+        self.assertEqual(bench_micro.rows_of(times)[-1].median("ours"), 1)
+        failed = {"benchmarks": [{**line, "name": "x", "error_occurred": True,
+                                  "error_message": "misread"}]}
+        with self.assertRaises(AssertionError):
+            bench_micro.times_of(json.dumps(failed))
+
+    def test_configurations_have_their_places_filled_in(self):
+        nginx = bench_peers.nginx_text("/d", "127.0.0.1:1", "127.0.0.1:2", "/port/2")
+        self.assertIn("listen 127.0.0.1:1 backlog", nginx)
+        self.assertIn("location /port/2/ {", nginx)
+        self.assertIn("proxy_pass http://app/;", nginx)
+        self.assertEqual(nginx.count("{"), nginx.count("}"))
+        self.assertIn("proxy_pass http://app;", bench_peers.nginx_text("/d", "a", "b", "", ""))
+        haproxy = bench_peers.haproxy_text("127.0.0.1:1", "127.0.0.1:2", "/port/2")
+        self.assertIn("replace-path /port/2/(.*) /\\1", haproxy)
+        self.assertIn("server app 127.0.0.1:2", haproxy)
+
+    def test_processor_time_of_this_process_grows(self):
+        before = bench_processes.processor_seconds(os.getpid())
+        sum(range(100000))
+        self.assertGreater(bench_processes.processor_seconds(os.getpid()), before)
+        self.assertGreater(bench_processes.private_kib(os.getpid()), 0)
+
+    def test_busy(self):
+        self.assertEqual(bench.busy([0] * 10, [25, 0, 25, 40, 10, 0, 0, 0, 0, 0]), 50)
+
+    def test_a_bench_that_cannot_run_says_why(self):
+        def cannot(_quick):
+            raise bench_processes.CannotRun("no sshd")
+
+        bench.BENCHES["test"] = cannot
+        self.addCleanup(bench.BENCHES.pop, "test")
+        rows, broke = bench.run("test", True)
+        self.assertEqual((rows[0].why_not, broke), ("no sshd", False))
+
+
+if __name__ == "__main__":
+    unittest.main()
