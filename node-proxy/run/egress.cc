@@ -193,7 +193,10 @@ Result<Egress> Egress::start(pid_t keeper, const Environment& environment) {
     why[name_of(words.front())] = said.empty() ? "it does not start" : last_words(said);
   }
   std::string all;
-  for (const auto& [name, said] : why) all += (all.empty() ? "" : "; ") + name + ": " + said;
+  for (const auto& [name, said] : why) {
+    if (!all.empty()) all += "; ";
+    all.append(name).append(": ").append(said);
+  }
   return fail(Errc::kSystem, "egress", kUnreachable + all);
 }
 
