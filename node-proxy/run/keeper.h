@@ -28,6 +28,8 @@ struct KeeperPlan {
 
 /// hpc-proxy's end of the keeper: the process that is COMMAND's parent, inherits all that COMMAND
 /// leaves behind (subreaper), and ends it when COMMAND has ended or hpc-proxy has died.
+/// If both are killed at the same moment, COMMAND dies with them (PDEATHSIG, unless it is setuid);
+/// what it has started is left to the job's end.
 struct KeeperHandle {
   OwnedFd channel;  // SOCK_SEQPACKET; closed = hpc-proxy is gone
   pid_t pid = 0;
