@@ -36,7 +36,18 @@ class JobScriptsTest(harness.TestCase):
         path.chmod(0o755)
         variables = {"PATH": f"{self.base}:/usr/bin:/bin", "HPC_PROXY_SCRIPTS": str(self.scripts),
                      "SLURM_JOB_ID": "77", **variables}
-        return self.popen(["bash", path, *words], variables=variables)
+        process, log = self.popen(["bash", path, *words], variables=variables,
+                                  start_new_session=True)
+        self.addCleanup(self.end_group, process.pid)
+        return process, log
+
+    @staticmethod
+    def end_group(group):
+        """Whatever the script has left; here nobody is there to end that."""
+        try:
+            os.killpg(group, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
 
     def ended(self, *words, **options):
         """(exit status, what it wrote)."""
