@@ -97,7 +97,7 @@ TEST_F(SpaceDialerTest, NoSocketIsAskedForWhenDescriptorsAreShort) {
   ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
   const int next = dup(0);
   close(next);
-  const rlimit few = {static_cast<rlim_t>(next) + 1, before.rlim_max};
+  const rlimit few = {static_cast<rlim_t>(next) + 2, before.rlim_max};
   ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &few), 0);
   dial("127.0.0.1", listener->port());
   ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
