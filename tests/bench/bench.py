@@ -21,9 +21,12 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import bench_figures  # noqa: E402
 import bench_http  # noqa: E402
 import bench_micro  # noqa: E402
+import bench_sessions  # noqa: E402
+import bench_tunnel  # noqa: E402
 from bench_processes import LOAD_CORE, PROXY_CORE, ROOT, CannotRun, say  # noqa: E402
 
-BENCHES = {**bench_http.BENCHES, **bench_micro.BENCHES}
+BENCHES = {**bench_http.BENCHES, **bench_tunnel.BENCHES, **bench_sessions.BENCHES,
+           **bench_micro.BENCHES}
 
 
 def first_line_of(*command):

@@ -12,7 +12,9 @@ from bench_processes import (MIB, CannotRun, Processes, first_line, many_files,
                              our_program, run_load)
 
 BODY_MIB = 100
-IDLE_CONNECTIONS = 5000
+IDLE_CONNECTIONS, IDLE_CONNECTIONS_QUICK = 5000, 1000
+# A runtime with a garbage collector: slow enough that a look need not wait for it everywhere.
+ALL = ("ours", "nginx", "haproxy", "chp")
 
 
 def requests_of(text):
@@ -38,7 +40,7 @@ def request_round(seconds, *options, connections=64):
 
 
 def http_keepalive(quick):
-    with scene("ours", "nginx", "haproxy", "chp") as (_, proxies):
+    with scene(*ALL) as (_, proxies):
         found = measure(proxies, 3 if quick else 7, request_round(1 if quick else 3))
     return [Row("http_keepalive", "1 KiB GET, 64 connections", "processor µs a request",
                 of_figure(found, "us"), aims=(Aim(0.9),)),
@@ -47,7 +49,7 @@ def http_keepalive(quick):
 
 def connection_per_request(quick):
     closing = ("-H", "Connection: close")
-    with scene("ours", "nginx", "haproxy", "chp") as (_, proxies):
+    with scene(*contestants(quick)) as (_, proxies):
         found = measure(proxies, 2 if quick else 6, request_round(1 if quick else 2, *closing))
     return [Row("connection_per_request", "1 KiB GET, 64 at a time", "processor µs a request",
                 of_figure(found, "us"), aims=(Aim(1.0),))]
@@ -73,7 +75,7 @@ def body(quick):
         upload_file = processes.directory / "upload"
         with open(upload_file, "wb") as file:
             file.truncate(BODY_MIB * MIB)
-        found = measure(proxies, 4 if quick else 15, body_round(upload_file))
+        found = measure(proxies, 3 if quick else 15, body_round(upload_file))
     rows = []
     for way in ("down", "up"):
         rows.append(Row("body", f"{BODY_MIB} MiB {way}", "processor s a GiB",
@@ -94,14 +96,18 @@ def websocket_round(seconds, connections=32):
 
 
 def websocket_echo(quick):
-    with scene("ours", "nginx", "haproxy", "chp") as (_, proxies):
+    with scene(*contestants(quick)) as (_, proxies):
         found = measure(proxies, 3 if quick else 7, websocket_round(1 if quick else 3))
     return [Row("websocket_echo", "64 bytes, 32 connections", "processor µs a round trip",
                 of_figure(found, "us"), aims=(Aim(0.95),)),
             Row("websocket_echo", "the same", "p99 µs", of_figure(found, "p99"))]
 
 
-def idle_kib(processes, start, app_port, mode):
+def contestants(quick):
+    return ALL[:-1] if quick else ALL
+
+
+def idle_kib(processes, start, app_port, mode, count):
     """KiB that an idle connection takes in a proxy that was started for it."""
     proxy = start(processes, app_port)
     target = f"{proxy.prefix}/bytes/1024"
@@ -110,18 +116,19 @@ def idle_kib(processes, start, app_port, mode):
                            stdout=subprocess.PIPE)
     first_line(warm)
     before = proxy.private_kib()
-    many = processes.start([*client, IDLE_CONNECTIONS, *proxy.fields], stdin=subprocess.PIPE,
+    many = processes.start([*client, count, *proxy.fields], stdin=subprocess.PIPE,
                            stdout=subprocess.PIPE)
     first_line(many, 120)
     grown = proxy.private_kib() - before
     for process in (many, warm, proxy.process):
         processes.end(process)
-    return grown / IDLE_CONNECTIONS
+    return grown / count
 
 
 def idle_memory(quick):
-    if many_files() < 3 * IDLE_CONNECTIONS:
-        raise CannotRun(f"{IDLE_CONNECTIONS} connections need more open files than this user may "
+    count = IDLE_CONNECTIONS_QUICK if quick else IDLE_CONNECTIONS
+    if many_files() < 3 * count:
+        raise CannotRun(f"{count} connections need more open files than this user may "
                         "have (ulimit -n)")
     rows = []
     with scene() as (processes, _):
@@ -129,8 +136,8 @@ def idle_memory(quick):
         starters = {name: bench_peers.STARTERS[name] for name in (OURS, "nginx", "haproxy")}
         for mode, what in (("idle-http", "keep-alive"), ("idle-websocket", "WebSocket")):
             found = measure(starters, 1 if quick else 3, lambda start, mode=mode: {
-                "kib": idle_kib(processes, start, app_port, mode)}, warm_up=False)
-            rows.append(Row("idle_memory", f"{IDLE_CONNECTIONS} idle {what} connections",
+                "kib": idle_kib(processes, start, app_port, mode, count)}, warm_up=False)
+            rows.append(Row("idle_memory", f"{count} idle {what} connections",
                             "KiB each", of_figure(found, "kib"),
                             aims=(Aim(1.0), Aim(2.0, absolute=True))))
     return rows

@@ -10,6 +10,8 @@ import bench  # noqa: E402
 import bench_figures  # noqa: E402
 import bench_http  # noqa: E402
 import bench_micro  # noqa: E402
+import bench_tunnel  # noqa: E402
+import bench_path  # noqa: E402
 import bench_peers  # noqa: E402
 import bench_processes  # noqa: E402
 from bench_figures import Aim, Row  # noqa: E402
@@ -94,6 +96,20 @@ class SourcesTest(unittest.TestCase):
         for wrong in ("  Non-2xx or 3xx responses: 3\n", "  Socket errors: connect 0, read 1\n"):
             with self.subTest(wrong=wrong), self.assertRaises(AssertionError):
                 bench_http.requests_of(text + wrong)
+
+    def test_curl_moves_all_of_it_in_parts(self):
+        path = bench_path.Path("ours", 9000, "/port/1", (), ())
+        down = bench_tunnel.curl(path, "down", 2, 8, "file")
+        self.assertEqual(down.count("http://127.0.0.1:9000/port/1/bytes/4194304"), 2)
+        up = bench_tunnel.curl(path, "up", 2, 8, "file")
+        self.assertEqual((up.count("-T"), up.count("-o")), (2, 2))
+        self.assertEqual(bench_tunnel.moved_bytes("0 4\n0 4\n", "down"), 8)
+        self.assertEqual(bench_tunnel.moved_bytes("3 2\n4 2\n", "up"), 7)
+
+    def test_rows_beside_a_download(self):
+        found = {"ours": {"p99": [40], "rate": [100]}, "ssh -L": {"p99": [50], "rate": [50]}}
+        echo, bulk = bench_tunnel.beside_rows(found, "b", Aim(0.8), (Aim(2.0, most=False),))
+        self.assertEqual([row.verdicts()[0][2] for row in (echo, bulk)], [True, True])
 
     def test_micro_benchmarks(self):
         line = {"run_type": "iteration", "time_unit": "us", "cpu_time": 2.0}
