@@ -187,6 +187,8 @@ void check_texts(Reader& reader, const JobRecord& record) {
   reader.require(!record.slurm_node || is_plain_name(*record.slurm_node, kHostBytesMax),
                  "slurm_node", kNameRule);
   reader.require(is_plain_name(record.job_id, kIdBytesMax), "job_id", kNameRule);
+  reader.require(!record.inside_run || is_plain_name(*record.inside_run, kIdBytesMax), "inside_run",
+                 kNameRule);
   reader.require(is_token(record.token), "token", "must be 64 lower-case hex digits");
   reader.require(is_time(record.started_at), "started_at", kTimeRule);
   reader.require(!record.job_end || is_time(*record.job_end), "job_end", kTimeRule);
@@ -291,6 +293,10 @@ std::string write_job_record(const JobRecord& record) {
   json.Key("program_version");
   put_text(json, record.program_version);
   if (record.private_ports) put_private(json, *record.private_ports);
+  if (record.inside_run) {
+    json.Key("inside_run");
+    put_text(json, *record.inside_run);
+  }
   json.EndObject();
   return std::string(buffer.GetString(), buffer.GetSize()) + "\n";
 }
@@ -325,6 +331,7 @@ Result<JobRecord> parse_job_record(std::string_view text) {
   record.job_end = reader.optional_text("job_end");
   record.program_version = reader.text("program_version");
   read_private(reader, record);
+  record.inside_run = reader.optional_text("inside_run");
   check_texts(reader, record);
   if (!reader.status()) return tl::unexpected<Error>(reader.status().error());
   return record;

@@ -35,6 +35,8 @@ struct JobRecord {
   std::optional<std::string> job_end;  // RFC 3339, UTC
   std::string program_version;
   std::optional<Private> private_ports;  // "private"; not written where it is not there
+  // The id of the run whose command started it; not written where it is not there.
+  std::optional<std::string> inside_run;
 };
 
 // A record is a few hundred bytes; the manager refuses to read more from a file that may be

@@ -19,6 +19,8 @@ struct JobIdentity {
   bool in_slurm = false;
   // The job's batch script, or its interactive shell: it speaks for the whole job.
   bool in_first_shell = false;
+  // Started by the command of this run, which is live; not known to job_identity().
+  std::optional<std::string> inside_run;
   std::optional<std::string> slurm_node;  // $SLURMD_NODENAME
   std::optional<std::string> job_end;     // from $SLURM_JOB_END_TIME, RFC 3339
 };

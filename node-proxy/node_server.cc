@@ -32,6 +32,7 @@ JobRecord make_record(const JobIdentity& identity, const std::string& host,
   record.job_id = identity.job_id;
   record.started_at = format_rfc3339(started_ms);
   record.job_end = identity.job_end;
+  record.inside_run = identity.inside_run;
   record.program_version = kProgramVersion;
   return record;
 }
@@ -213,7 +214,7 @@ void NodeServer::ask_job_end() {
 }
 
 bool NodeServer::speaks_for_job() const {
-  if (!identity_.in_first_shell) return false;
+  if (!identity_.in_first_shell || identity_.inside_run) return false;
   if (identity_.id == identity_.job_id) return true;
   const auto plain = dir_.read(identity_.job_id);
   return !plain || !is_live(*plain, state_.record.host);

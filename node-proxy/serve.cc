@@ -32,6 +32,15 @@ void remove_empty_log(const RecordDir& dir, const std::string& name, int log_fd)
   }
 }
 
+/// Inside of a run the apps are where that run has them.
+AppReach reach_of(const StartPlace& place) {
+  AppReach reach;
+  if (place.around && place.around->record.private_ports) {
+    reach.private_addresses = place.around->record.private_ports->addresses;
+  }
+  return reach;
+}
+
 Status serve_in(const Options& options, const Environment& environment, std::optional<Bond> bond,
                 DaemonChild* daemon) {
   auto place = take_start_place(options, environment);
@@ -43,7 +52,8 @@ Status serve_in(const Options& options, const Environment& environment, std::opt
                                              : LogLevel::kInfo;
   Log log(level, options.log_format);
   Loop loop;
-  NodeServer server(loop, options, *place->dir, place->identity, place->host, log);
+  NodeServer server(loop, options, *place->dir, place->identity, place->host, log,
+                    reach_of(*place));
   if (auto done = server.listen(); !done) return done;
   if (auto done = server.publish(); !done) return done;
   place->lock.release();

@@ -57,6 +57,16 @@ void report_ready(const Options& options, std::uint16_t port) {
   if (*options.ready_fd > STDERR_FILENO) close(*options.ready_fd);
 }
 
+std::optional<StoredRecord> find_run_around(const RecordDir& dir, const Environment& environment,
+                                            const JobIdentity& identity, const std::string& host) {
+  const auto id = environment(kRunVariable);
+  if (!id || !is_record_id(*id)) return std::nullopt;
+  auto record = dir.read(*id);
+  if (!record || !is_live(*record, host)) return std::nullopt;
+  if (identity.in_slurm && record->job_id != identity.job_id) return std::nullopt;
+  return StoredRecord{*id, std::move(*record)};
+}
+
 Result<StartPlace> take_start_place(const Options& options, const Environment& environment) {
   if (options.state_dir.empty()) {
     return fail(Errc::kSystem, "HOME", "is not set; name a directory with --state-dir");
@@ -74,7 +84,10 @@ Result<StartPlace> take_start_place(const Options& options, const Environment& e
   if (auto free = refuse_second(*dir, *identity, host); !free) {
     return tl::unexpected<Error>(free.error());
   }
-  return StartPlace{std::move(host), std::move(*identity), std::move(dir), std::move(*lock)};
+  auto around = find_run_around(*dir, environment, *identity, host);
+  if (around) identity->inside_run = around->id;
+  return StartPlace{std::move(host), std::move(*identity), std::move(dir), std::move(*lock),
+                    std::move(around)};
 }
 
 }  // namespace hpc

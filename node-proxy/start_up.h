@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "common/result.h"
@@ -25,12 +26,19 @@ Status check_ready_fd(const Options& options);
 /// Writes the port to --ready-fd, and closes it.
 void report_ready(const Options& options, std::uint16_t port);
 
+/// The run whose command started this program, as the environment says and the record there proves;
+/// nothing where that run has ended, or is another job's, which sbatch was given the environment
+/// of.
+std::optional<StoredRecord> find_run_around(const RecordDir& dir, const Environment& environment,
+                                            const JobIdentity& identity, const std::string& host);
+
 /// The directory of records, in which nobody else starts as long as the lock is held.
 struct StartPlace {
   std::string host;
   JobIdentity identity;
   std::unique_ptr<RecordDir> dir;  // the lock refers to it
   StartLock lock;
+  std::optional<StoredRecord> around;  // find_run_around(); its id is in `identity`
 };
 /// Takes it, removes what dead processes left there, and refuses to be the second with one ID.
 Result<StartPlace> take_start_place(const Options& options, const Environment& environment);

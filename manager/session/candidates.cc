@@ -102,8 +102,11 @@ bool is_plain(const Candidate& candidate) {
   return candidate.name == candidate.record.job_id && !candidate.record.private_ports;
 }
 
-// Plain records before those of `run`, then the newest. RFC 3339 in UTC sorts as text.
+// Plain records before those of `run`, then the newest. RFC 3339 in UTC sorts as text. One that was
+// started inside of a run, at a prompt of the session for example, is not the session's.
 bool better(const Candidate& a, const Candidate& b) {
+  const bool a_inside = a.record.inside_run.has_value();
+  if (a_inside != b.record.inside_run.has_value()) return !a_inside;
   if (is_plain(a) != is_plain(b)) return is_plain(a);
   return a.record.started_at > b.record.started_at;
 }

@@ -179,6 +179,11 @@ class Run final : public KeeperLink::Listener {
 Result<int> run_in(const Options& options, const Environment& environment) {
   auto place = take_start_place(options, environment);
   if (!place) return tl::unexpected<Error>(place.error());
+  if (place->around) {
+    say("this is inside of the run " + place->around->id +
+        ", whose /port/N/ does not lead to the ports of this one's command; to have them there, "
+        "start the command without hpc-proxy run");
+  }
   KeeperPlan plan;
   plan.state_dir = options.state_dir;
   plan.host = place->host;

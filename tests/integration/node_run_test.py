@@ -196,6 +196,33 @@ class RunTest(harness.TestCase):
             process.process.terminate()
             process.process.wait(60)
 
+    def inner(self, *words):
+        """What hpc-proxy writes about itself that the command of a run starts, and what it says."""
+        record = self.home / "inner.json"
+        done = self.run_it("--", "sh", "-c", (
+            '"$@" & pid=$!; until [ -e ~/.hpc-proxy/jobs/*-$pid.json ]; do :; done; '
+            f"cp ~/.hpc-proxy/jobs/*-$pid.json {record}; kill $pid; wait"), "sh", self.program,
+            *words)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return json.loads(record.read_text()), done.stderr
+
+    def test_what_is_started_inside_of_a_run_says_so(self):
+        for words in (["serve"], ["run", "--", "sleep", "1000"]):
+            with self.subTest(words=words):
+                record, said = self.inner(*words)
+                self.assertRegex(record["inside_run"], r"-\d+$")
+                self.assertNotEqual(record["inside_run"], f"{record['host']}-{record['pid']}")
+                self.assertEqual("this is inside of the run" in said, "run" in words)
+
+    def test_serve_inside_of_a_run_leads_to_the_runs_ports(self):
+        port = free_port()
+        done = self.run_it("--", "sh", "-c", (
+            f"'{sys.executable}' -c '{SERVER}' word 127.0.0.1 {port} & "
+            '"$0" --port-file "$HOME/inner" & until [ -s ~/inner ]; do :; done; '
+            f'"$0" wait {port} && curl -s http://127.0.0.1:$(cat ~/inner)/port/{port}/'),
+            self.program)
+        self.assertIn("word", done.stdout.split(), done.stderr)
+
     def test_off_on_the_command_line_moves_nothing(self):
         port = free_port()
         proxy = self.serve_word("word", port, options=("--private", "off"))

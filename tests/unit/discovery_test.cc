@@ -32,6 +32,7 @@ struct RecordSpec {
   int port = 45678;
   int uid = 1000;
   bool run = false;
+  bool inside = false;
 };
 
 std::string record_text(const RecordSpec& spec = {}) {
@@ -41,7 +42,8 @@ std::string record_text(const RecordSpec& spec = {}) {
          std::to_string(spec.uid) + R"(,"token":")" + std::string(64, '5') + R"(","job_id":")" +
          spec.job_id + R"(","app":null,"started_at":")" + spec.started_at +
          R"(","job_end":null,"program_version":"0.1.0")" +
-         (spec.run ? R"(,"private":{"mode":"netns","addresses":[]}})" : "}");
+         (spec.run ? R"(,"private":{"mode":"netns","addresses":[]})" : "") +
+         (spec.inside ? R"(,"inside_run":"4711-c1-1"})" : "}");
 }
 
 // A login node with SLURM on which job 4711 of uid 1000 runs on c1.
@@ -293,7 +295,8 @@ struct OrderCase {
     std::string file;
     std::string job;
     std::string minute;
-    bool run = false;  // it says so inside
+    bool run = false;     // it says so inside
+    bool inside = false;  // started by the command of a run
   };
   std::vector<File> files;
   std::vector<std::string> accepted;
@@ -327,6 +330,14 @@ const OrderCase kOrderCases[] = {
      {{"4711", "4711", "20", true}, {"4712", "4712", "10"}},
      {"4712", "4711"},
      {}},
+    {"run_before_what_was_started_in_it",
+     {{"4711-c1-1", "4711", "10", true}, {"4711-c1-2", "4711", "20", true, true}},
+     {"4711-c1-1", "4711-c1-2"},
+     {}},
+    {"run_before_a_plain_one_in_it",
+     {{"4711-c1-1", "4711", "10", true}, {"4711", "4711", "20", false, true}},
+     {"4711-c1-1", "4711"},
+     {}},
     {"newest_run",
      {{"4711-c1-2", "4711", "10"}, {"4711-c1-1", "4711", "20"}},
      {"4711-c1-1", "4711-c1-2"},
@@ -350,9 +361,10 @@ INSTANTIATE_TEST_SUITE_P(All, OrderTest, ::testing::ValuesIn(kOrderCases),
 TEST_P(OrderTest, PlainBeforeRunThenNewestAtMostFive) {
   auto report = site();
   report.jobs.push_back({"4712", "c1", "4712"});
-  for (const auto& [file, job, minute, run] : GetParam().files) {
+  for (const auto& [file, job, minute, run, inside] : GetParam().files) {
     RecordSpec spec;
     spec.run = run;
+    spec.inside = inside;
     spec.job_id = job;
     spec.started_at = "2026-11-21T07:" + minute + ":00Z";
     report.records.push_back({file + ".json", record_text(spec)});

@@ -24,6 +24,7 @@ JobRecord example() {
   record.job_end = "2026-03-01T20:00:00.000Z";
   record.program_version = "0.1.0";
   record.private_ports = JobRecord::Private{"loopback", {"127.64.12.8", "127.64.12.9"}};
+  record.inside_run = "4711-c1-90";
   return record;
 }
 
@@ -45,6 +46,7 @@ TEST(JobRecordTest, ReadsWhatItWrote) {
   ASSERT_TRUE(got->private_ports.has_value());
   EXPECT_EQ(got->private_ports->mode, "loopback");
   EXPECT_EQ(got->private_ports->addresses, example().private_ports->addresses);
+  EXPECT_EQ(got->inside_run, "4711-c1-90");
 }
 
 TEST(JobRecordTest, OptionalFieldsMayBeNullOrMissing) {
@@ -53,9 +55,11 @@ TEST(JobRecordTest, OptionalFieldsMayBeNullOrMissing) {
   record.app.reset();
   record.job_end.reset();
   record.private_ports.reset();
+  record.inside_run.reset();
   const auto got = parse_job_record(write_job_record(record));
   ASSERT_TRUE(got.has_value()) << describe(got.error());
-  EXPECT_FALSE(got->slurm_node || got->app || got->job_end || got->private_ports);
+  EXPECT_FALSE(got->slurm_node || got->app || got->job_end || got->private_ports ||
+               got->inside_run);
   EXPECT_TRUE(parse_job_record(replaced("\"slurm_node\":\"node-07\",", "")).has_value());
 }
 
@@ -118,6 +122,8 @@ constexpr HostileCase kHostile[] = {
     {"started_text", "2026-03-01T12:00:00.250Z", "yesterday"},
     {"end_zone", "2026-03-01T20:00:00.000Z", "2026-03-01T20:00:00+01:00"},
     {"version_control", "\"0.1.0\"", "\"0\\n1\""},
+    {"inside_number", "\"4711-c1-90\"", "90"},
+    {"inside_name", "4711-c1-90", "4711 c1"},
     {"private_text", "\"private\":{", "\"private\":\"loopback\",\"x\":{"},
     {"private_list", "\"private\":{", "\"private\":[],\"x\":{"},
     {"private_mode", "\"loopback\"", "\"auto\""},
@@ -137,8 +143,8 @@ constexpr HostileCase kHostile[] = {
     {"private_nul", "127.64.12.8", "127.64.12.8\\u0000"},
     {"private_number", "\"127.64.12.8\"", "2134903816"},
     {"comment", "{\"version\"", "/*x*/{\"version\""},
-    {"trailing_comma", "]}}", "]},}"},
-    {"trailing_text", "]}}", "]}} x"},
+    {"trailing_comma", "-c1-90\"}", "-c1-90\",}"},
+    {"trailing_text", "-c1-90\"}", "-c1-90\"} x"},
     {"bad_utf8", "{\"version\"", "{\"n\":\"\xC3(\",\"version\""},
 };
 
