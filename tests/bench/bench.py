@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""bench.py [--quick] [--only NAME]... [--json FILE] [--list]: hpc-proxy and hpc-manager beside
+"""bench.py [--quick] [--only NAME]... [--json FILE]: hpc-proxy and hpc-manager beside
 nginx, HAProxy and ssh -L; prints a Markdown table. run.sh installs and builds what it takes.
 
 The programs are those of build/release, or of HPC_BUILD_DIR. Nothing here passes or fails by a
@@ -52,17 +52,6 @@ def machine():
                          "ssh": first_line_of("ssh", "-V")}}
 
 
-def busy(before, after):
-    """How much of the processors' time was not idle, in percent, between two /proc/stat lines."""
-    spent = [b - a for a, b in zip(before, after)]
-    return round(100 * (1 - (spent[3] + spent[4]) / max(1, sum(spent))))
-
-
-def processor_ticks():
-    with open("/proc/stat", encoding="utf-8") as file:
-        return [int(word) for word in file.readline().split()[1:]]
-
-
 def run(name, quick):
     """The rows of a benchmark; one that says why it has none when it could not run here."""
     started = time.monotonic()
@@ -92,14 +81,13 @@ def parse(arguments):
 def main():
     options = parse(sys.argv[1:])
     about, load_before = machine(), os.getloadavg()[0]
-    ticks, started = processor_ticks(), time.monotonic()
+    started = time.monotonic()
     rows, broken = [], False
     for name in options.only or BENCHES:
         found, broke = run(name, options.quick)
         rows, broken = rows + found, broken or broke
     about.update(quick=options.quick, seconds=round(time.monotonic() - started),
-                 load_average_before=round(load_before, 1), busy_percent=busy(ticks,
-                                                                             processor_ticks()))
+                 load_average_before=round(load_before, 1))
     print(bench_figures.table(rows))
     print(f"\n{about['at']}, revision {about['revision']}, {about['seconds']} s"
           f"{' (--quick)' if options.quick else ''}; {about['processors']} × {about['processor']}, "

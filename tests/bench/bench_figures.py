@@ -88,6 +88,12 @@ class Row:
     def ratio(self):
         return statistics.median(self.ratios()) if self.ratios() else None
 
+    def by_medians(self):
+        """Our median by the best peer's: far from ratio() where the machine was not the same for
+        both of a pair."""
+        best = self.best_peer()
+        return self.median(OURS) / self.median(best) if best else None
+
     def spread(self):
         """(least, largest) ratio of a round; without a peer of our own figure."""
         values = self.ratios() or self.values.get(OURS, [])
@@ -112,6 +118,15 @@ def short(value):
     return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
 
 
+def verdict(row, aim_met, by):
+    text = "met" if aim_met else f"missed by {by:.0f} %"
+    for aim in row.aims:
+        if not aim.absolute and row.ratio() is not None and \
+                aim.is_met(row.ratio()) != aim.is_met(row.by_medians()):
+            return f"unclear: by the medians {short(row.by_medians())}"
+    return text
+
+
 def cells(row, peers):
     if row.why_not:
         return [row.bench, row.what, *["–"] * (len(peers) + 3),
@@ -119,7 +134,7 @@ def cells(row, peers):
                 f"not measured: {row.why_not}"]
     figures = [short(row.median(name)) if row.values.get(name) else "–" for name in (OURS, *peers)]
     low, high = row.spread()
-    met = [("met" if is_met else f"missed by {by:.0f} %") for _, _, is_met, by in row.verdicts()]
+    met = [verdict(row, is_met, by) for _, _, is_met, by in row.verdicts()]
     aims = [text for text, *_ in row.verdicts()] or [aim.text(row.unit) for aim in row.aims]
     return [row.bench, f"{row.what}, {row.unit}", *figures, short(row.ratio()),
             f"{short(low)} to {short(high)}", "; ".join(aims) or "–", "; ".join(met) or "–"]

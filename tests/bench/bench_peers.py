@@ -101,13 +101,14 @@ def require(program, package):
     return found
 
 
-def start_ours(processes, app_port, *options, core=PROXY_CORE):
+def start_ours(processes, app_port, *options, core=PROXY_CORE, program=None):
+    """`program`: what is started instead of the one that was built."""
     home = processes.directory / f"home-{free_port()}"
     home.mkdir(mode=0o700)
     environment = {**os.environ, "HOME": str(home)}
     for name in [name for name in environment if name.startswith(("SLURM", "HPC_PROXY"))]:
         del environment[name]
-    command = [our_program("node-proxy/hpc-proxy"), "--port", "0", "--host", "127.0.0.1",
+    command = [program or our_program("node-proxy/hpc-proxy"), "--port", "0", "--host", "127.0.0.1",
                "--max-connections", str(CONNECTIONS_MAX), "--idle-timeout", "600", *options]
     process = processes.start(command, core, env=environment)
     jobs = home / ".hpc-proxy/jobs"

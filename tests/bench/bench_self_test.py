@@ -11,6 +11,7 @@ import bench_figures  # noqa: E402
 import bench_http  # noqa: E402
 import bench_micro  # noqa: E402
 import bench_tunnel  # noqa: E402
+import bench_profile  # noqa: E402
 import bench_path  # noqa: E402
 import bench_peers  # noqa: E402
 import bench_processes  # noqa: E402
@@ -81,6 +82,11 @@ class RowTest(unittest.TestCase):
         self.assertIn("not measured: no root", lines[4])
         self.assertEqual({line.count("|") for line in lines}, {lines[0].count("|")})
 
+    def test_what_the_medians_say_otherwise_is_not_met(self):
+        row = Row("a", "w", "us", {"ours": [10, 20, 19], "nginx": [11, 21, 10]}, aims=(Aim(1.0),))
+        self.assertLess(row.ratio(), 1)
+        self.assertIn("unclear: by the medians 1.73", bench_figures.table([row]))
+
     def test_json_holds_every_round(self):
         row = Row("a", "what", "us", {"ours": [9.0, 8.0], "nginx": [10.0, 10.0]}, aims=(Aim(0.9),))
         said = json.loads(json.dumps(bench_figures.as_json(row)))
@@ -141,8 +147,13 @@ class SourcesTest(unittest.TestCase):
         self.assertGreater(bench_processes.processor_seconds(os.getpid()), before)
         self.assertGreater(bench_processes.private_kib(os.getpid()), 0)
 
-    def test_busy(self):
-        self.assertEqual(bench.busy([0] * 10, [25, 0, 25, 40, 10, 0, 0, 0, 0, 0]), 50)
+    def test_functions_of_a_profile(self):
+        report = ("# Overhead  Symbol\n    12.50%  [k] tcp_sendmsg_locked\n"
+                  "     4.03%  [.] hpc::(anonymous namespace)::Side::on_data(std::span<char>)\n"
+                  "     1.00%  [.] malloc.part.0\n")
+        self.assertEqual(bench_profile.functions_of(report),
+                         [(12.5, "kernel", "tcp_sendmsg_locked"), (4.03, "ours", "hpc::Side::on_data"),
+                          (1.0, "ours", "malloc")])
 
     def test_a_bench_that_cannot_run_says_why(self):
         def cannot(_quick):
