@@ -2,8 +2,8 @@
 #
 # Registers the Python program tests/LABEL/FILE as the ctest LABEL.NAME. It finds our programs in
 # the environment: HPC_PROXY, HPC_MANAGER (paths of the two programs), HPC_BUILD_DIR, and
-# HPC_SANITIZED=1 where a sanitizer takes memory and time of its own. Exit 77 means that the test
-# cannot run here (ctest: skipped); it must print why.
+# HPC_SANITIZED=thread (or address) where a sanitizer takes memory and time of its own. Exit 77 means
+# that the test cannot run here (ctest: skipped); it must print why.
 function(hpc_python_test label file)
   cmake_parse_arguments(PARSE_ARGV 2 arg "" "TIMEOUT" "")
   if(NOT arg_TIMEOUT)
@@ -20,7 +20,8 @@ function(hpc_python_test label file)
   if(CMAKE_CXX_FLAGS MATCHES "-fsanitize=")
     # hpc-proxy is a program with AddressSanitizer then, and inside of a run libhpc_ports.so comes
     # before its runtime.
-    list(APPEND environment HPC_SANITIZED=1 ASAN_OPTIONS=verify_asan_link_order=0)
+    string(REGEX MATCH "-fsanitize=([a-z]+)" matched "${CMAKE_CXX_FLAGS}")
+    list(APPEND environment HPC_SANITIZED=${CMAKE_MATCH_1} ASAN_OPTIONS=verify_asan_link_order=0)
   endif()
   # Debian's interpreter, not one that a version manager put in front of it.
   add_test(NAME ${name} COMMAND /usr/bin/python3 ${CMAKE_CURRENT_SOURCE_DIR}/${file} -v)

@@ -131,6 +131,7 @@ def pids():
     return [int(name) for name in os.listdir("/proc") if name.isdigit()]
 
 
+@harness.needs_user_namespace
 class NetnsTest(harness.TestCase):
     around = ()  # words in front of the program's
 
@@ -154,6 +155,7 @@ class NetnsTest(harness.TestCase):
         wait_until(lambda: said["net"] not in map(net_of, pids()), "the namespace is gone")
 
 
+@harness.needs_user_namespace
 class InsideTest(NetnsTest):
     def setUp(self):
         super().setUp()
@@ -277,6 +279,7 @@ def children_of(pid):
     return found
 
 
+@harness.needs_user_namespace
 class ForbiddenTest(NetnsTest):
     """In a user namespace where the kernel's setting forbids it."""
 
@@ -313,6 +316,7 @@ class ForbiddenTest(NetnsTest):
 
 
 @unittest.skipUnless(can_be_a_node(), "needs root, network namespaces and the tun device")
+@harness.needs_user_namespace
 class EgressTest(NetnsTest):
     """On a node in a network namespace of the test's own."""
 

@@ -248,6 +248,7 @@ class RunTest(harness.TestCase):
         self.assertEqual(proxy.process.wait(60), 128 + signal.SIGKILL)
 
 
+@harness.needs_user_namespace
 class NetnsRunTest(RunTest):
     mode = "netns"
 

@@ -35,6 +35,12 @@ IS_ROOT = os.geteuid() == 0
 FOREIGN_VARIABLES = ("SLURM", "HPC_PROXY", "HPC_MANAGER")
 
 
+# A decorator: the kernel lets a process of one thread alone into a user namespace.
+needs_user_namespace = unittest.skipIf(
+    os.environ.get("HPC_SANITIZED") == "thread",
+    "ThreadSanitizer's runtime has a thread of its own, so hpc-proxy cannot enter a user namespace")
+
+
 def as_user(uid, command):
     """The command line that runs `command` as another user; root only."""
     if not IS_ROOT or uid is None:
