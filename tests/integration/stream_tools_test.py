@@ -89,6 +89,10 @@ class StreamToolsTest(harness.TestCase):
                 kind, lambda data, done: data if done < DAMAGE_AT else b"")
             self.assertEqual((code, words.split(":")[0]), (1, "cut off"), kind)
 
+    def test_a_session_without_a_group_has_no_niceness(self):
+        self.assertEqual(streams.session_niceness("/autogroup-55665 nice -10\n"), "-10")
+        self.assertIsNone(streams.session_niceness(""))
+
     def test_refused(self):
         code, words = self.ask(self.app_port, "nothing")
         self.assertEqual(code, 1)

@@ -33,8 +33,19 @@ def go_first(pid=None):
     with contextlib.suppress(OSError):
         if pid is None:
             os.nice(-10)
-            atexit.register(session.write_text, session.read_text().split()[-1])
+        niceness = session_niceness(session.read_text())
+        if niceness is None:
+            return
+        if pid is None:
+            atexit.register(session.write_text, niceness)
         session.write_text("-10")
+
+
+def session_niceness(text):
+    """The last word of /proc/PID/autogroup, or None: a process outside of any session's group has
+    the file, with nothing in it."""
+    words = text.split()
+    return words[-1] if words else None
 
 
 def total_bytes(default):
