@@ -13,6 +13,7 @@
 #include <cstring>
 #include <utility>
 
+#include "common/unique_fd.h"
 #include "node-proxy/process.h"
 
 namespace hpc {
@@ -58,7 +59,7 @@ std::optional<Bond> bond_to_caller(const Environment& environment) {
   if (bond.pid <= 1) return std::nullopt;
   const long fd = syscall(SYS_pidfd_open, bond.pid, 0);
   if (fd >= 0) {
-    bond.pidfd = OwnedFd(static_cast<int>(fd));  // close-on-exec by itself
+    bond.pidfd = UniqueFd(static_cast<int>(fd));  // close-on-exec by itself
     return bond;
   }
   if (errno == ESRCH) return std::nullopt;
@@ -99,7 +100,7 @@ void BondWatch::end() {
 }
 
 void DaemonChild::ready(int log_fd) {
-  const OwnedFd null(open("/dev/null", O_RDWR | O_CLOEXEC));
+  const UniqueFd null(open("/dev/null", O_RDWR | O_CLOEXEC));
   const int out = log_fd >= 0 ? log_fd : null.get();
   dup2(null.get(), STDIN_FILENO);
   dup2(out, STDOUT_FILENO);
@@ -107,7 +108,7 @@ void DaemonChild::ready(int log_fd) {
   const char word = 'R';
   // The calling process may have been killed meanwhile: then nobody waits for the word.
   [[maybe_unused]] const ssize_t size = write(report_.get(), &word, 1);
-  report_ = OwnedFd();
+  report_ = UniqueFd();
 }
 
 Result<DaemonChild> become_daemon() {
@@ -115,12 +116,12 @@ Result<DaemonChild> become_daemon() {
   if (pipe2(ends.data(), O_CLOEXEC) != 0) {
     return fail(Errc::kSystem, "daemon", std::strerror(errno));
   }
-  OwnedFd reading(ends[0]);
-  OwnedFd writing(ends[1]);
+  UniqueFd reading(ends[0]);
+  UniqueFd writing(ends[1]);
   const pid_t child = fork();
   if (child < 0) return fail(Errc::kSystem, "daemon", std::strerror(errno));
   if (child > 0) {
-    writing = OwnedFd();
+    writing = UniqueFd();
     wait_for_child(child, reading.get());
   }
   setsid();

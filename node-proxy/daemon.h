@@ -9,15 +9,15 @@
 
 #include "common/loop.h"
 #include "common/timer.h"
+#include "common/unique_fd.h"
 #include "node-proxy/options.h"
-#include "node-proxy/record_dir.h"
 
 namespace hpc {
 
 /// The process that a daemon lives for: the SLURM task's shell, or the shell that called us.
 struct Bond {
   pid_t pid = 0;
-  OwnedFd pidfd;              // readable once it ends; empty on kernels before 5.3
+  UniqueFd pidfd;             // readable once it ends; empty on kernels before 5.3
   std::int64_t start_ms = 0;  // tells it from a later process with the same id
 };
 
@@ -49,13 +49,13 @@ class BondWatch {
 /// What is left to do of --daemon once it listens; made by become_daemon().
 class DaemonChild {
  public:
-  explicit DaemonChild(OwnedFd report) : report_(std::move(report)) {}
+  explicit DaemonChild(UniqueFd report) : report_(std::move(report)) {}
   /// Points standard input, output and error to /dev/null, or to `log_fd` where that is not -1, and
   /// lets the calling process return.
   void ready(int log_fd);
 
  private:
-  OwnedFd report_;
+  UniqueFd report_;
 };
 
 /// Forks. In the child: a session of its own. The calling process does not return: it waits until

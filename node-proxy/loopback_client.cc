@@ -15,8 +15,8 @@
 #include "common/http_parser.h"
 #include "common/target_owner.h"
 #include "common/tcp_stream.h"
+#include "common/unique_fd.h"
 #include "node-proxy/access.h"
-#include "node-proxy/record_dir.h"
 
 namespace hpc {
 
@@ -41,10 +41,10 @@ Status wait_for(int fd, short events) {
   }
 }
 
-Result<OwnedFd> connect_to(const std::string& address, std::uint16_t port) {
+Result<UniqueFd> connect_to(const std::string& address, std::uint16_t port) {
   const auto target = make_sockaddr(address, port);
   if (!target) return tl::unexpected<Error>(target.error());
-  OwnedFd fd(socket(target->ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  UniqueFd fd(socket(target->ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (fd.get() < 0) return tl::unexpected<Error>(network("socket"));
   const auto size = static_cast<socklen_t>(target->ss_family == AF_INET ? sizeof(sockaddr_in)
                                                                         : sizeof(sockaddr_in6));
@@ -63,7 +63,7 @@ Result<OwnedFd> connect_to(const std::string& address, std::uint16_t port) {
 }
 
 /// With --host ADDR it listens on that address only, which is then one of the record's.
-Result<OwnedFd> connect_to(const JobRecord& record) {
+Result<UniqueFd> connect_to(const JobRecord& record) {
   auto fd = connect_to("127.0.0.1", record.port);
   if (fd) return fd;
   std::vector<std::string> others = {"::1"};

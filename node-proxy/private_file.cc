@@ -7,7 +7,7 @@
 #include <cerrno>
 #include <cstring>
 
-#include "node-proxy/record_dir.h"
+#include "common/unique_fd.h"
 
 namespace hpc {
 
@@ -38,7 +38,7 @@ bool has_no_links(int error) {
 
 std::optional<std::string> read_private_file(int dir, const std::string& name,
                                              std::size_t bytes_max) {
-  const OwnedFd file(
+  const UniqueFd file(
       openat(dir, name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
   struct stat info {};
   if (file.get() < 0 || fstat(file.get(), &info) != 0 || !S_ISREG(info.st_mode) ||
@@ -61,7 +61,7 @@ std::optional<std::string> read_private_file(int dir, const std::string& name,
 
 Status make_private_file(int dir, const std::string& name, std::string_view text) {
   unlinkat(dir, name.c_str(), 0);
-  const OwnedFd file(
+  const UniqueFd file(
       openat(dir, name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (file.get() < 0) return fail(Errc::kSystem, name, cause_of(errno));
   Status done = write_all(file.get(), text);

@@ -9,9 +9,9 @@
 #include <charconv>
 #include <utility>
 
+#include "common/unique_fd.h"
 #include "node-proxy/process.h"
 #include "node-proxy/process_label.h"
-#include "node-proxy/record_dir.h"
 
 namespace hpc {
 
@@ -31,7 +31,7 @@ bool parse_whole(std::string_view text, T& value) {
 }
 
 std::string read_start(const std::string& path, std::size_t bytes_max) {
-  const OwnedFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
   std::string text(bytes_max, '\0');
   const ssize_t size = fd.get() < 0 ? 0 : read(fd.get(), text.data(), text.size());
   text.resize(size > 0 ? static_cast<std::size_t>(size) : 0);

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "common/rfc3339.h"
+#include "common/unique_fd.h"
 #include "node-proxy/private_file.h"
 #include "node-proxy/process.h"
 
@@ -29,13 +30,13 @@ tl::unexpected<Error> refuse(const std::string& path, const std::string& cause) 
 std::string errno_text() { return std::strerror(errno); }
 
 /// Opens a directory that must be ours and closed to others. `name` under `parent`, or a path.
-Result<OwnedFd> open_private_dir(int parent, const std::string& name, const std::string& shown,
-                                 bool change) {
+Result<UniqueFd> open_private_dir(int parent, const std::string& name, const std::string& shown,
+                                  bool change) {
   if (change && mkdirat(parent, name.c_str(), 0700) != 0 && errno != EEXIST) {
     return refuse(shown,
                   "cannot be made: " + errno_text() + "; name another directory with --state-dir");
   }
-  OwnedFd dir(openat(parent, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  UniqueFd dir(openat(parent, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (dir.get() < 0 && errno == ENOENT) return fail(Errc::kNotFound, shown, "is not there");
   if (dir.get() < 0 && (errno == ELOOP || errno == ENOTDIR)) {
     return refuse(shown, "is a symbolic link or no directory; move it away");
@@ -53,7 +54,7 @@ Result<OwnedFd> open_private_dir(int parent, const std::string& name, const std:
   return dir;
 }
 
-Result<std::pair<OwnedFd, OwnedFd>> open_both(const std::string& path, bool change) {
+Result<std::pair<UniqueFd, UniqueFd>> open_both(const std::string& path, bool change) {
   auto dir = open_private_dir(AT_FDCWD, path, path, change);
   if (!dir) return tl::unexpected<Error>(dir.error());
   auto jobs = open_private_dir(dir->get(), "jobs", path + "/jobs", change);
@@ -142,19 +143,6 @@ std::string temporary_name(const std::string& host, std::int64_t pid) {
   return "." + host + "-" + std::to_string(pid) + ".tmp";
 }
 
-OwnedFd::~OwnedFd() {
-  if (fd_ >= 0) close(fd_);
-}
-OwnedFd::OwnedFd(OwnedFd&& other) noexcept : fd_(other.release()) {}
-OwnedFd& OwnedFd::operator=(OwnedFd&& other) noexcept {
-  if (this != &other) {
-    if (fd_ >= 0) close(fd_);
-    fd_ = other.release();
-  }
-  return *this;
-}
-int OwnedFd::release() { return std::exchange(fd_, -1); }
-
 bool is_record_id(std::string_view id) {
   return !id.empty() && id.size() <= kIdBytesMax && id.front() != '.' && id.front() != '-' &&
          std::all_of(id.begin(), id.end(), [](char c) {
@@ -168,7 +156,7 @@ bool is_live(const JobRecord& record, const std::string& host) {
   return record.host == host && started_ms && process_lived_at(record.pid, *started_ms);
 }
 
-RecordDir::RecordDir(std::string path, OwnedFd dir, OwnedFd jobs)
+RecordDir::RecordDir(std::string path, UniqueFd dir, UniqueFd jobs)
     : path_(std::move(path)), dir_(std::move(dir)), jobs_(std::move(jobs)) {}
 
 Result<RecordDir> RecordDir::open(const std::string& given) {

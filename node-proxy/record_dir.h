@@ -7,24 +7,9 @@
 
 #include "common/job_record.h"
 #include "common/result.h"
+#include "common/unique_fd.h"
 
 namespace hpc {
-
-/// A descriptor that closes itself. Moves; -1 when empty.
-class OwnedFd {
- public:
-  explicit OwnedFd(int fd = -1) : fd_(fd) {}
-  ~OwnedFd();
-  OwnedFd(OwnedFd&& other) noexcept;
-  OwnedFd& operator=(OwnedFd&& other) noexcept;
-  OwnedFd(const OwnedFd&) = delete;
-  OwnedFd& operator=(const OwnedFd&) = delete;
-  int get() const { return fd_; }
-  int release();
-
- private:
-  int fd_;
-};
 
 /// ".HOST-PID.tmp": under this name this process makes its files in the directories of records.
 std::string temporary_name(const std::string& host, std::int64_t pid);
@@ -78,12 +63,12 @@ class RecordDir {
   void remove_stale(const std::string& host, const std::string& port_file) const;
 
  private:
-  RecordDir(std::string path, OwnedFd dir, OwnedFd jobs);
+  RecordDir(std::string path, UniqueFd dir, UniqueFd jobs);
   void remove_stale_port(const std::string& host, const std::string& port_file) const;
 
   std::string path_;
-  OwnedFd dir_;
-  OwnedFd jobs_;
+  UniqueFd dir_;
+  UniqueFd jobs_;
 };
 
 /// Is the process of this record running, on this host?

@@ -6,6 +6,7 @@
 
 #include <string>
 
+#include "common/unique_fd.h"
 #include "node-proxy/node_server.h"
 #include "node-proxy/start_up.h"
 
@@ -57,7 +58,7 @@ Status serve_in(const Options& options, const Environment& environment, std::opt
   if (auto done = server.listen(); !done) return done;
   if (auto done = server.publish(); !done) return done;
   place->lock.release();
-  const OwnedFd log_fd(daemon != nullptr ? open_log(*place->dir, log_name) : -1);
+  const UniqueFd log_fd(daemon != nullptr ? open_log(*place->dir, log_name) : -1);
   if (daemon != nullptr) daemon->ready(log_fd.get());
   report_ready(options, server.port());
   log.info("listening", {{"port", std::to_string(server.port())}, {"records", place->dir->path()}});

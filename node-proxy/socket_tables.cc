@@ -15,7 +15,7 @@
 #include <span>
 #include <vector>
 
-#include "node-proxy/record_dir.h"
+#include "common/unique_fd.h"
 
 namespace hpc {
 
@@ -60,7 +60,7 @@ struct CloseFile {
 }  // namespace
 
 Status dump_sockets(int family, int protocol, std::uint32_t states, const SocketVisitor& visit) {
-  const OwnedFd fd(socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_SOCK_DIAG));
+  const UniqueFd fd(socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_SOCK_DIAG));
   if (fd.get() < 0) return system_failure("netlink socket");
   return dump_sockets_over(fd.get(), family, protocol, states, visit);
 }

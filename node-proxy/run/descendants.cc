@@ -13,8 +13,8 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "common/unique_fd.h"
 #include "node-proxy/process.h"
-#include "node-proxy/record_dir.h"
 
 namespace hpc {
 
@@ -50,7 +50,7 @@ Children read_children(const std::string& proc) {
 /// Sends the signals to this process and not to one that has got its number meanwhile. Old kernels
 /// (before 5.3) have no descriptors of processes; there the moment between is left.
 void send_signals(const Descendant& to, std::initializer_list<int> numbers) {
-  const OwnedFd fd(static_cast<int>(syscall(SYS_pidfd_open, to.pid, 0)));
+  const UniqueFd fd(static_cast<int>(syscall(SYS_pidfd_open, to.pid, 0)));
   if (fd.get() < 0 && errno == ESRCH) return;
   const auto stat = read_process_stat("/proc", to.pid);
   if (!stat || stat->start_ticks != to.start_ticks) return;

@@ -10,6 +10,7 @@
 #include <cstring>
 #include <utility>
 
+#include "common/unique_fd.h"
 #include "node-proxy/run/keeper_message.h"
 #include "node-proxy/run/keeper_process.h"
 #include "node-proxy/run/network_space.h"
@@ -27,7 +28,7 @@ void fill_standard_descriptors() {
   }
 }
 
-[[noreturn]] void be_keeper(const KeeperPlan& plan, OwnedFd channel, pid_t proxy,
+[[noreturn]] void be_keeper(const KeeperPlan& plan, UniqueFd channel, pid_t proxy,
                             const SignalSettings& settings) {
   if (plan.own_network) {
     if (const auto entered = enter_network_space(); !entered) {
@@ -79,14 +80,14 @@ Result<KeeperHandle> fork_keeper(const KeeperPlan& plan) {
   const pid_t proxy = getpid();
   const pid_t pid = fork();
   if (pid == 0) {
-    ends->first = OwnedFd();
+    ends->first = UniqueFd();
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     be_keeper(plan, std::move(ends->second), proxy, settings);
   }
   const int error = errno;
   want_child_signals(settings.blocked);
   if (pid < 0) return fail(Errc::kSystem, "fork", std::strerror(error));
-  ends->second = OwnedFd();
+  ends->second = UniqueFd();
   if (const auto ready = wait_until_ready(ends->first.get()); !ready) {
     while (waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
     }

@@ -9,6 +9,7 @@
 
 #include "common/loop.h"
 #include "common/result.h"
+#include "common/unique_fd.h"
 #include "common/upstream_pool.h"
 #include "node-proxy/record_dir.h"
 
@@ -31,7 +32,7 @@ struct KeeperPlan {
 /// If both are killed at the same moment, COMMAND dies with them (PDEATHSIG, unless it is setuid);
 /// what it has started is left to the job's end.
 struct KeeperHandle {
-  OwnedFd channel;  // SOCK_SEQPACKET; closed = hpc-proxy is gone
+  UniqueFd channel;  // SOCK_SEQPACKET; closed = hpc-proxy is gone
   pid_t pid = 0;
   std::string run_dir;  // of the plan: removed by KeeperLink if the keeper is killed
 };
@@ -105,7 +106,7 @@ class KeeperLink {
   /// `grace_ms`. on_command_ended() follows. What outlives COMMAND itself has at most 2 s more.
   void end(std::uint64_t grace_ms);
 
-  using SocketDone = std::function<void(Result<OwnedFd>)>;
+  using SocketDone = std::function<void(Result<UniqueFd>)>;
   /// Asks for a socket of the network space, non-blocking and closed on exec. `done` comes in a
   /// later turn, unless the returned object is destroyed before. kSystem: the keeper cannot, or is
   /// gone.

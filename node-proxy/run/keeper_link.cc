@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "common/timer.h"
+#include "common/unique_fd.h"
 #include "node-proxy/process.h"
 #include "node-proxy/run/descendants.h"
 #include "node-proxy/run/keeper.h"
@@ -46,7 +47,7 @@ class PendingWish final : public Pending {
   std::uint32_t id_;
 };
 
-void answer(Wishes& wishes, std::uint32_t id, Result<OwnedFd> result) {
+void answer(Wishes& wishes, std::uint32_t id, Result<UniqueFd> result) {
   const auto found = wishes.find(id);
   if (found == wishes.end()) return;  // nobody waits any more
   const auto done = std::move(found->second);

@@ -18,6 +18,7 @@
 #include <string_view>
 #include <utility>
 
+#include "common/unique_fd.h"
 #include "node-proxy/process.h"
 #include "node-proxy/run/packet_socket.h"
 #include "node-proxy/run/run_dir.h"
@@ -55,7 +56,7 @@ std::vector<int> open_descriptors() {
 
 }  // namespace
 
-KeeperProcess::KeeperProcess(const KeeperPlan& plan, OwnedFd channel, pid_t proxy,
+KeeperProcess::KeeperProcess(const KeeperPlan& plan, UniqueFd channel, pid_t proxy,
                              const SignalSettings& settings)
     : plan_(plan), channel_(std::move(channel)), proxy_(proxy), settings_(settings) {}
 
@@ -71,7 +72,7 @@ void KeeperProcess::set_up() {
                            SIGCONT, SIGCHLD, kProxyGoneSignal}) {
     sigaddset(&watched, number);
   }
-  signals_ = OwnedFd(signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK));
+  signals_ = UniqueFd(signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK));
   take_inherited_descriptors();
 }
 
@@ -166,7 +167,7 @@ void KeeperProcess::on(const ContinueMessage& message) { go_on(message.stop); }
 
 void KeeperProcess::on(const WishMessage& message) {
   const SocketWish& wish = message.wish;
-  const OwnedFd made(socket(wish.family, wish.type | SOCK_NONBLOCK | SOCK_CLOEXEC, wish.protocol));
+  const UniqueFd made(socket(wish.family, wish.type | SOCK_NONBLOCK | SOCK_CLOEXEC, wish.protocol));
   tell(SocketMessage{message.id, made.get() < 0 ? errno : 0}, made.get());
 }
 
@@ -188,7 +189,7 @@ void KeeperProcess::pass_on(int number, pid_t sender, From from) {
 }
 
 void KeeperProcess::proxy_gone() {
-  channel_ = OwnedFd();
+  channel_ = UniqueFd();
   begin_end(kLeftBehindMs);
 }
 

@@ -8,7 +8,7 @@
 #include <set>
 #include <vector>
 
-#include "node-proxy/record_dir.h"
+#include "common/unique_fd.h"
 #include "node-proxy/run/descendants.h"
 #include "node-proxy/run/keeper.h"
 #include "node-proxy/run/keeper_message.h"
@@ -34,7 +34,7 @@ class KeeperProcess {
   static constexpr int kProxyGoneSignal = SIGPWR;
 
   /// `settings`: as hpc-proxy got them. All signals must be blocked. Both references are kept.
-  KeeperProcess(const KeeperPlan& plan, OwnedFd channel, pid_t proxy,
+  KeeperProcess(const KeeperPlan& plan, UniqueFd channel, pid_t proxy,
                 const SignalSettings& settings);
   /// Until everything is ended.
   void run();
@@ -62,10 +62,10 @@ class KeeperProcess {
   void tell(const FromKeeper& message, int fd = -1);
 
   const KeeperPlan& plan_;
-  OwnedFd channel_;
+  UniqueFd channel_;
   const pid_t proxy_;
   const SignalSettings& settings_;
-  OwnedFd signals_;
+  UniqueFd signals_;
   std::vector<int> inherited_;  // the caller's descriptors, for COMMAND
   pid_t command_ = 0;           // 0: not started; its id is valid while command_lives_
   bool command_lives_ = false;

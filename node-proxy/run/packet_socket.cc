@@ -6,6 +6,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "common/unique_fd.h"
+
 namespace hpc {
 
 namespace {
@@ -14,7 +16,7 @@ namespace {
 constexpr std::size_t kDescriptorsMax = 2;
 
 /// The descriptors of a message, at most one of which is kept: false when there were more.
-bool take_descriptors(msghdr& message, OwnedFd& kept) {
+bool take_descriptors(msghdr& message, UniqueFd& kept) {
   bool good = (message.msg_flags & MSG_CTRUNC) == 0;
   for (cmsghdr* head = CMSG_FIRSTHDR(&message); head != nullptr;
        head = CMSG_NXTHDR(&message, head)) {
@@ -23,7 +25,7 @@ bool take_descriptors(msghdr& message, OwnedFd& kept) {
     for (std::size_t i = 0; i < count; ++i) {
       int fd = -1;
       std::memcpy(&fd, CMSG_DATA(head) + i * sizeof fd, sizeof fd);
-      OwnedFd owned(fd);
+      UniqueFd owned(fd);
       if (kept.get() >= 0) good = false;
       if (kept.get() < 0) kept = std::move(owned);
     }
@@ -33,7 +35,7 @@ bool take_descriptors(msghdr& message, OwnedFd& kept) {
 
 }  // namespace
 
-Result<std::pair<OwnedFd, OwnedFd>> packet_socket_pair(std::size_t bytes_max) {
+Result<std::pair<UniqueFd, UniqueFd>> packet_socket_pair(std::size_t bytes_max) {
   std::array<int, 2> ends{};
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0) {
     return fail(Errc::kSystem, "socketpair", std::strerror(errno));
@@ -41,7 +43,7 @@ Result<std::pair<OwnedFd, OwnedFd>> packet_socket_pair(std::size_t bytes_max) {
   // A site may have a small net.core.wmem_default; the kernel doubles what it is told.
   const int bytes = static_cast<int>(bytes_max);
   for (const int end : ends) setsockopt(end, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
-  return std::pair(OwnedFd(ends[0]), OwnedFd(ends[1]));
+  return std::pair(UniqueFd(ends[0]), UniqueFd(ends[1]));
 }
 
 bool send_packet(int socket, std::string_view bytes, int fd, bool wait) {

@@ -5,19 +5,19 @@
 #include <utility>
 
 #include "common/result.h"
-#include "node-proxy/record_dir.h"
+#include "common/unique_fd.h"
 
 namespace hpc {
 
 /// One packet of a SOCK_SEQPACKET socket, and the descriptor that came with it (closed on exec).
 struct Packet {
   std::string bytes;  // never empty
-  OwnedFd fd;
+  UniqueFd fd;
 };
 
 /// Both ends of a connection, closed on exec. Packets of up to `bytes_max` fit, as far as the
 /// kernel allows it. kSystem with the cause.
-Result<std::pair<OwnedFd, OwnedFd>> packet_socket_pair(std::size_t bytes_max);
+Result<std::pair<UniqueFd, UniqueFd>> packet_socket_pair(std::size_t bytes_max);
 
 /// Sends one packet, with the descriptor when it is not -1. `wait`: until there is room. False and
 /// errno when it could not be sent (EAGAIN: no room; EMSGSIZE: too large); never raises SIGPIPE.

@@ -10,6 +10,7 @@
 #include <cstring>
 #include <string_view>
 
+#include "common/unique_fd.h"
 #include "node-proxy/ports/settings.h"
 #include "node-proxy/private_file.h"
 #include "node-proxy/run/ports_image.h"
@@ -54,11 +55,11 @@ bool forbids_programs(int fd) {
 /// Is the library of this very program in that directory, for ld.so to load, and safe from others?
 bool is_usable_in(const std::string& directory) {
   if (directory.find_first_of(kNotInPreload) != std::string::npos) return false;
-  const OwnedFd dir(open(directory.c_str(), kOpenDirectory));
+  const UniqueFd dir(open(directory.c_str(), kOpenDirectory));
   struct stat info {};
   if (dir.get() < 0 || fstat(dir.get(), &info) != 0 || !is_safe(info)) return false;
-  const OwnedFd file(openat(dir.get(), HPC_PORTS_LIBRARY_NAME,
-                            O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+  const UniqueFd file(openat(dir.get(), HPC_PORTS_LIBRARY_NAME,
+                             O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
   return file.get() >= 0 && fstat(file.get(), &info) == 0 && S_ISREG(info.st_mode) &&
          is_safe(info) && has_image(file.get()) && !forbids_programs(file.get());
 }
@@ -73,7 +74,7 @@ Result<std::string> unpack(const std::string& run_dir) {
   if (!run_dir.starts_with('/') || run_dir.find_first_of(kNotInPreload) != std::string::npos) {
     return failed("LD_PRELOAD cannot name a file there (blank, ':' or '$' in the path)" + instead);
   }
-  const OwnedFd dir(open(run_dir.c_str(), kOpenDirectory | O_NOFOLLOW));
+  const UniqueFd dir(open(run_dir.c_str(), kOpenDirectory | O_NOFOLLOW));
   if (dir.get() < 0) return failed(std::string("cannot be opened: ") + std::strerror(errno));
   if (forbids_programs(dir.get())) {
     return failed("no program may be run from this file system (noexec)" + instead);

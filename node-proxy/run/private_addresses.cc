@@ -9,6 +9,7 @@
 #include <cstring>
 #include <optional>
 
+#include "common/unique_fd.h"
 #include "node-proxy/ports/settings.h"
 #include "node-proxy/run/private_blocks.h"
 #include "node-proxy/socket_tables.h"
@@ -29,15 +30,15 @@ tl::unexpected<Error> refuse(const std::string& detail) {
 
 /// The claim on a block; nothing when somebody else has it. Bound and never listening: nobody can
 /// connect to it. Without SO_REUSEADDR, so the kernel gives the same end to one socket only.
-Result<std::optional<OwnedFd>> claim_block(const PrivateBlock& block) {
-  OwnedFd fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+Result<std::optional<UniqueFd>> claim_block(const PrivateBlock& block) {
+  UniqueFd fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (fd.get() < 0) return refuse(std::string("no socket: ") + std::strerror(errno));
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_port = htons(kClaimPort);
   address.sin_addr.s_addr = htonl(block.first + kClaimOffset);
   if (bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) {
-    return std::optional<OwnedFd>(std::move(fd));
+    return std::optional<UniqueFd>(std::move(fd));
   }
   if (errno == EADDRINUSE) return std::nullopt;
   return refuse(block.address(kClaimOffset) + " cannot be had: " + std::strerror(errno));

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "common/result.h"
-#include "node-proxy/record_dir.h"
+#include "common/unique_fd.h"
 
 namespace hpc {
 
@@ -16,7 +16,7 @@ struct PrivateAddresses {
   std::string v6;  // "127.64.12.9"
   // Bound to the address after these for as long as this lives: the kernel lets nobody else claim
   // the same four addresses.
-  OwnedFd claim;
+  UniqueFd claim;
 
   std::vector<std::string> list() const { return {v4, v6}; }
 };

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "common/loop.h"
+#include "common/unique_fd.h"
 #include "node-proxy/node_server.h"
 #include "node-proxy/run/choose_space.h"
 #include "node-proxy/run/egress.h"
@@ -57,7 +58,7 @@ Result<LoopbackSpace> make_loopback_space(const StartPlace& place, const std::st
 
 /// Its first part, which is more than a resolver reads; empty where it cannot be read.
 std::string read_resolv_conf() {
-  const OwnedFd file(open("/etc/resolv.conf", O_RDONLY | O_CLOEXEC));
+  const UniqueFd file(open("/etc/resolv.conf", O_RDONLY | O_CLOEXEC));
   char text[4096];
   const ssize_t size = file.get() < 0 ? -1 : read(file.get(), text, sizeof text);
   return size > 0 ? std::string(text, static_cast<std::size_t>(size)) : std::string();

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "common/unique_fd.h"
 #include "node-proxy/process.h"
 
 namespace hpc {
@@ -41,7 +42,7 @@ std::vector<std::string> names_in(int fd) {
 }
 
 void remove_below(int parent, const std::string& name) {
-  const OwnedFd dir(openat(parent, name.c_str(), kOpenDirectory));
+  const UniqueFd dir(openat(parent, name.c_str(), kOpenDirectory));
   if (dir.get() < 0) return;
   for (const std::string& file : names_in(dir.get())) unlinkat(dir.get(), file.c_str(), 0);
   unlinkat(parent, name.c_str(), AT_REMOVEDIR);
@@ -68,7 +69,7 @@ Result<std::string> make_run_dir(const RecordDir& dir, const std::string& host,
                 "cannot be made: " + std::string(std::strerror(errno)));
   };
   if (mkdirat(dir.fd(), "run", 0700) != 0 && errno != EEXIST) return failed("run");
-  const OwnedFd runs(openat(dir.fd(), "run", kOpenDirectory));
+  const UniqueFd runs(openat(dir.fd(), "run", kOpenDirectory));
   if (runs.get() < 0) return failed("run");
   for (const std::string& name : names_in(runs.get())) {
     if (is_of_dead_process(name, host)) remove_below(runs.get(), name);
@@ -81,7 +82,7 @@ Result<std::string> make_run_dir(const RecordDir& dir, const std::string& host,
 void remove_run_dir(const std::string& path) {
   const std::size_t slash = path.rfind('/');
   if (slash == std::string::npos) return;
-  const OwnedFd parent(open(path.substr(0, slash).c_str(), kOpenDirectory));
+  const UniqueFd parent(open(path.substr(0, slash).c_str(), kOpenDirectory));
   if (parent.get() >= 0) remove_below(parent.get(), path.substr(slash + 1));
 }
 

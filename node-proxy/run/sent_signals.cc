@@ -6,6 +6,8 @@
 
 #include <utility>
 
+#include "common/unique_fd.h"
+
 namespace hpc {
 
 SentSignals::SentSignals(Loop& loop, std::initializer_list<int> numbers, Arrived arrived)
@@ -13,7 +15,7 @@ SentSignals::SentSignals(Loop& loop, std::initializer_list<int> numbers, Arrived
   sigemptyset(&watched_);
   for (const int number : numbers) sigaddset(&watched_, number);
   sigprocmask(SIG_BLOCK, &watched_, &before_);
-  fd_ = OwnedFd(signalfd(-1, &watched_, SFD_CLOEXEC | SFD_NONBLOCK));
+  fd_ = UniqueFd(signalfd(-1, &watched_, SFD_CLOEXEC | SFD_NONBLOCK));
   auto raw = std::make_unique<uv_poll_t>();
   if (fd_.get() < 0 || uv_poll_init(loop.uv(), raw.get(), fd_.get()) != 0) return;
   poll_.reset(raw.release());

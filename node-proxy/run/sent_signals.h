@@ -4,7 +4,7 @@
 #include <functional>
 
 #include "common/loop.h"
-#include "node-proxy/record_dir.h"
+#include "common/unique_fd.h"
 
 namespace hpc {
 
@@ -31,7 +31,7 @@ class SentSignals {
   Arrived arrived_;
   sigset_t watched_{};
   sigset_t before_{};
-  OwnedFd fd_;
+  UniqueFd fd_;
   UvPtr<uv_poll_t> poll_;
 };
 

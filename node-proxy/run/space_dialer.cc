@@ -42,13 +42,13 @@ class SpaceDial final : public Pending {
   }
 
  private:
-  void on_socket(Result<OwnedFd> made) {
+  void on_socket(Result<UniqueFd> made) {
     if (failed_) return;
     if (!made) return fail_later(Errc::kUnavailable, made.error().detail);
     timer_.stop();
     const std::uint64_t now_ms = loop_.now_ms();
     const std::uint64_t left_ms = now_ms < deadline_ms_ ? deadline_ms_ - now_ms : 1;
-    connecting_ = connect_tcp(loop_, UniqueFd(made->release()), address_, port_, left_ms,
+    connecting_ = connect_tcp(loop_, std::move(*made), address_, port_, left_ms,
                               [this](auto result) { finish(std::move(result)); });
   }
 

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "common/timer.h"
+#include "common/unique_fd.h"
 #include "node-proxy/listening_sockets.h"
 
 namespace hpc {
@@ -22,10 +23,10 @@ Result<UniqueFd> make_inside(Loop& loop, const AskSocket& ask, const SocketWish&
   UniqueFd made;
   Timer limit(loop, [&loop] { loop.stop(); });
   limit.start(kSpaceReachMs);
-  const auto asking = ask(wish, [&](Result<OwnedFd> result) {
+  const auto asking = ask(wish, [&](Result<UniqueFd> result) {
     failure.reset();
     if (!result) failure = result.error();
-    if (result) made.reset(result->release());
+    if (result) made = std::move(*result);
     loop.stop();
   });
   loop.run();

@@ -1,7 +1,7 @@
 #pragma once
 #include <sys/types.h>
 
-#include "node-proxy/record_dir.h"
+#include "common/unique_fd.h"
 
 namespace hpc {
 
@@ -17,7 +17,7 @@ class ControllingTerminal {
   void hand_to(pid_t group) const;
 
  private:
-  OwnedFd fd_;
+  UniqueFd fd_;
 };
 
 }  // namespace hpc

@@ -10,9 +10,9 @@
 #include <cstring>
 #include <span>
 
+#include "common/unique_fd.h"
 #include "node-proxy/ports/settings.h"
 #include "node-proxy/process.h"
-#include "node-proxy/record_dir.h"
 
 namespace hpc {
 
@@ -28,7 +28,7 @@ constexpr std::size_t kAuxiliaryBytesMax = 4096;
 
 /// Reads to the end, at most `bytes_max`; nothing when it cannot be opened.
 std::optional<std::string> read_proc_file(const std::string& path, std::size_t bytes_max) {
-  const OwnedFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (fd.get() < 0) return std::nullopt;
   std::string text;
   while (text.size() < bytes_max) {

@@ -8,10 +8,10 @@
 #include <charconv>
 #include <optional>
 
+#include "common/unique_fd.h"
 #include "node-proxy/listening_sockets.h"
 #include "node-proxy/port_list.h"
 #include "node-proxy/process.h"
-#include "node-proxy/record_dir.h"
 #include "node-proxy/run/unmoved_program.h"
 
 namespace hpc {
@@ -29,7 +29,7 @@ constexpr int kParentsMax = 256;
 /// The ports that the kernel gives to sockets which ask for none. The library leaves those alone.
 PortRange free_ports(const std::string& proc) {
   constexpr PortRange kUsual{32768, 60999};
-  const OwnedFd fd(
+  const UniqueFd fd(
       open((proc + "/sys/net/ipv4/ip_local_port_range").c_str(), O_RDONLY | O_CLOEXEC));
   std::array<char, 32> text{};
   const ssize_t size = fd.get() < 0 ? 0 : read(fd.get(), text.data(), text.size());

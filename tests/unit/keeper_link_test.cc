@@ -9,6 +9,7 @@
 #include <optional>
 #include <vector>
 
+#include "common/unique_fd.h"
 #include "node-proxy/run/keeper.h"
 #include "node-proxy/run/keeper_message.h"
 #include "node-proxy/run/packet_socket.h"
@@ -46,7 +47,7 @@ class KeeperLinkTest : public LoopFixture, public KeeperLink::Listener {
     kill(pid_, SIGKILL);
     siginfo_t info{};
     waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOWAIT);
-    keeper_ = OwnedFd();
+    keeper_ = UniqueFd();
   }
   void says(const FromKeeper& message, int fd = -1) {
     ASSERT_TRUE(send_packet(keeper_.get(), encode(message), fd, false));
@@ -76,7 +77,7 @@ class KeeperLinkTest : public LoopFixture, public KeeperLink::Listener {
     return info.si_pid == pid_ && info.si_status == SIGKILL;
   }
 
-  OwnedFd keeper_;
+  UniqueFd keeper_;
   pid_t pid_ = 0;
   std::vector<int> ended;
   std::optional<KeeperLink> link_;
@@ -159,7 +160,7 @@ TEST_F(KeeperLinkTest, AKeeperThatWasKilledIs137) {
 TEST_F(KeeperLinkTest, EndsWhatAKilledKeeperLeaves) {
   const pid_t left = fork();
   if (left == 0) {
-    keeper_ = OwnedFd();
+    keeper_ = UniqueFd();
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -196,16 +197,16 @@ TEST_F(KeeperLinkTest, StoppedIsNoReasonToStopWhenCommandRuns) {
 
 class KeeperSocketTest : public KeeperLinkTest {
  protected:
-  std::unique_ptr<Pending> ask(std::optional<Result<OwnedFd>>& answer) {
-    return link_->ask_socket({AF_INET, SOCK_STREAM, 0}, [&answer](Result<OwnedFd> result) {
+  std::unique_ptr<Pending> ask(std::optional<Result<UniqueFd>>& answer) {
+    return link_->ask_socket({AF_INET, SOCK_STREAM, 0}, [&answer](Result<UniqueFd> result) {
       answer.emplace(std::move(result));
     });
   }
 };
 
 TEST_F(KeeperSocketTest, EachGetsItsOwn) {
-  std::optional<Result<OwnedFd>> one;
-  std::optional<Result<OwnedFd>> two;
+  std::optional<Result<UniqueFd>> one;
+  std::optional<Result<UniqueFd>> two;
   const auto pending_one = ask(one);
   const auto pending_two = ask(two);
   const auto wish_one = heard<WishMessage>();
@@ -225,7 +226,7 @@ TEST_F(KeeperSocketTest, EachGetsItsOwn) {
 }
 
 TEST_F(KeeperSocketTest, NobodyIsCalledWhoDoesNotWaitAnyMore) {
-  std::optional<Result<OwnedFd>> answer;
+  std::optional<Result<UniqueFd>> answer;
   auto pending = ask(answer);
   const auto wish = heard<WishMessage>();
   ASSERT_TRUE(wish);
@@ -237,13 +238,13 @@ TEST_F(KeeperSocketTest, NobodyIsCalledWhoDoesNotWaitAnyMore) {
 }
 
 TEST_F(KeeperSocketTest, AKeeperThatIsGoneMakesNone) {
-  std::optional<Result<OwnedFd>> before;
+  std::optional<Result<UniqueFd>> before;
   const auto pending_before = ask(before);
   keeper_ends();
   ASSERT_TRUE(wait_for([&] { return before.has_value(); }));
   ASSERT_FALSE(*before);
   EXPECT_EQ(before->error().code, Errc::kSystem);
-  std::optional<Result<OwnedFd>> after;
+  std::optional<Result<UniqueFd>> after;
   const auto pending_after = ask(after);
   EXPECT_FALSE(after.has_value()) << "in a later turn";
   ASSERT_TRUE(wait_for([&] { return after.has_value(); }));
@@ -260,7 +261,7 @@ TEST_F(KeeperSocketTest, BoundsWhatIsAskedAtOnce) {
   }
   settle(loop);
   EXPECT_EQ(answered, 0U);
-  std::optional<Result<OwnedFd>> too_many;
+  std::optional<Result<UniqueFd>> too_many;
   pending.push_back(ask(too_many));
   ASSERT_TRUE(wait_for([&] { return too_many.has_value(); }));
   ASSERT_FALSE(*too_many);
@@ -271,7 +272,7 @@ TEST_F(KeeperSocketTest, BoundsWhatIsAskedAtOnce) {
 }
 
 TEST_F(KeeperSocketTest, MayOutliveTheLink) {
-  std::optional<Result<OwnedFd>> answer;
+  std::optional<Result<UniqueFd>> answer;
   auto pending = ask(answer);
   link_.reset();
   pending.reset();

@@ -9,6 +9,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "common/unique_fd.h"
+
 namespace hpc {
 namespace {
 
@@ -53,8 +55,8 @@ class PacketSocketTest : public testing::Test {
     return count;
   }
 
-  OwnedFd near_;
-  OwnedFd far_;
+  UniqueFd near_;
+  UniqueFd far_;
 };
 
 TEST_F(PacketSocketTest, KeepsPacketsApart) {
@@ -76,7 +78,7 @@ TEST_F(PacketSocketTest, SaysThatThereIsNoneYet) {
 }
 
 TEST_F(PacketSocketTest, SaysThatTheOtherEndIsClosed) {
-  near_ = OwnedFd();
+  near_ = UniqueFd();
   const auto closed = receive();
   ASSERT_FALSE(closed);
   EXPECT_EQ(closed.error().code, Errc::kNetwork);
@@ -88,7 +90,7 @@ TEST_F(PacketSocketTest, TheLastWordComesBeforeTheEnd) {
   // The kernel tells a sender first that its own packet was never read.
   ASSERT_TRUE(send_packet(far_.get(), "unread", -1, false));
   ASSERT_TRUE(send_packet(near_.get(), "last word", -1, false));
-  near_ = OwnedFd();
+  near_ = UniqueFd();
   const auto packet = receive();
   ASSERT_TRUE(packet && *packet);
   EXPECT_EQ((*packet)->bytes, "last word");
@@ -98,8 +100,8 @@ TEST_F(PacketSocketTest, TheLastWordComesBeforeTheEnd) {
 TEST_F(PacketSocketTest, PassesADescriptorThatExecCloses) {
   int pipe_fds[2];
   ASSERT_EQ(pipe(pipe_fds), 0);
-  const OwnedFd reading(pipe_fds[0]);
-  const OwnedFd writing(pipe_fds[1]);
+  const UniqueFd reading(pipe_fds[0]);
+  const UniqueFd writing(pipe_fds[1]);
   ASSERT_TRUE(send_packet(near_.get(), "fd", writing.get(), false));
   const auto packet = receive();
   ASSERT_TRUE(packet && *packet);

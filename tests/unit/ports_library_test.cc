@@ -7,6 +7,7 @@
 
 #include <map>
 
+#include "common/unique_fd.h"
 #include "node-proxy/run/ports_image.h"
 #include "tests/support/temp_dir.h"
 
@@ -167,7 +168,7 @@ TEST_F(PortsLibraryTest, OneBesideTheProgramOnSuchAFileSystemIsPassedOver) {
 
 std::vector<std::string> settings(const char* preload, const std::string& shared,
                                   const char* sbatch_export = "NONE") {
-  const PrivateAddresses addresses{"127.64.9.4", "127.64.9.5", OwnedFd()};
+  const PrivateAddresses addresses{"127.64.9.4", "127.64.9.5", UniqueFd()};
   return ports_library_environment("/run/libhpc_ports.so", addresses, shared,
                                    [=](const char* name) -> std::optional<std::string> {
                                      const std::string_view wanted = name;

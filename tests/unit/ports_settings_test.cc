@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "common/unique_fd.h"
 #include "node-proxy/port_set.h"
 #include "node-proxy/ports/settings.h"
 #include "node-proxy/run/private_addresses.h"
@@ -142,7 +143,7 @@ TEST(PortsSettingsTest, AnAddressIsClaimedWhileItsRunLives) {
   ASSERT_EQ(inet_pton(AF_INET, addresses->v4.c_str(), &v4), 1);
   EXPECT_EQ(hpc_is_claimed(v4), 1);
   EXPECT_EQ(hpc_is_claimed(v4), 1);
-  addresses->claim = OwnedFd();
+  addresses->claim = UniqueFd();
   EXPECT_EQ(hpc_is_claimed(v4), 0);
   EXPECT_EQ(hpc_is_claimed(htonl(0x0A000000)), 0);  // no address of this node
 }
@@ -152,7 +153,7 @@ TEST(PortsSettingsTest, WhoLooksForAClaimIsInNobodysWay) {
   auto addresses = claim_private_addresses(geteuid(), "4712-c1-" + std::to_string(getpid()));
   ASSERT_TRUE(addresses) << describe(addresses.error());
   ASSERT_EQ(inet_pton(AF_INET, addresses->v4.c_str(), &v4), 1);
-  addresses->claim = OwnedFd();
+  addresses->claim = UniqueFd();
   EXPECT_EQ(hpc_is_claimed(v4), 0);
   // The same block again: nothing is left there.
   const auto again = claim_private_addresses(geteuid(), "4712-c1-" + std::to_string(getpid()));

@@ -10,6 +10,7 @@
 #include <set>
 #include <sstream>
 
+#include "common/unique_fd.h"
 #include "node-proxy/run/private_blocks.h"
 
 namespace hpc {
@@ -21,8 +22,8 @@ constexpr std::uint32_t kUid = 20001;
 std::string own_id(const char* name) { return std::string(name) + "-" + std::to_string(getpid()); }
 
 /// A socket that is bound to the address, on any port; it does not listen.
-OwnedFd bound(int family, int type, const std::string& address) {
-  OwnedFd fd(socket(family, type | SOCK_CLOEXEC, 0));
+UniqueFd bound(int family, int type, const std::string& address) {
+  UniqueFd fd(socket(family, type | SOCK_CLOEXEC, 0));
   sockaddr_in6 v6{};
   sockaddr_in v4{};
   v6.sin6_family = AF_INET6;
@@ -32,7 +33,7 @@ OwnedFd bound(int family, int type, const std::string& address) {
   const auto* const end = family == AF_INET ? reinterpret_cast<const sockaddr*>(&v4)
                                             : reinterpret_cast<const sockaddr*>(&v6);
   const socklen_t size = family == AF_INET ? sizeof v4 : sizeof v6;
-  return OwnedFd(bind(fd.get(), end, size) == 0 ? fd.release() : -1);
+  return UniqueFd(bind(fd.get(), end, size) == 0 ? fd.release() : -1);
 }
 
 std::string choice(const std::string& id, int attempt, unsigned offset = 0) {
@@ -57,7 +58,7 @@ TEST(PrivateAddressesTest, ClaimIsClosedOnExecAndTakesNoConnection) {
   sockaddr_in end{};
   socklen_t size = sizeof end;
   ASSERT_EQ(getsockname(got->claim.get(), reinterpret_cast<sockaddr*>(&end), &size), 0);
-  const OwnedFd client(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const UniqueFd client(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   EXPECT_EQ(connect(client.get(), reinterpret_cast<sockaddr*>(&end), size), -1);
   EXPECT_EQ(errno, ECONNREFUSED);
 }

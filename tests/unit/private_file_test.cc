@@ -11,7 +11,7 @@
 #include <fstream>
 #include <vector>
 
-#include "node-proxy/record_dir.h"
+#include "common/unique_fd.h"
 
 namespace hpc {
 namespace {
@@ -23,7 +23,7 @@ class PrivateFileTest : public testing::Test {
   PrivateFileTest() {
     std::string name = fs::temp_directory_path() / "private-file.XXXXXX";
     path_ = mkdtemp(name.data());
-    dir_ = OwnedFd(::open(path_.c_str(), O_RDONLY | O_DIRECTORY));
+    dir_ = UniqueFd(::open(path_.c_str(), O_RDONLY | O_DIRECTORY));
   }
   ~PrivateFileTest() override { fs::remove_all(path_); }
   void put(const std::string& name, const std::string& text) const {
@@ -47,7 +47,7 @@ class PrivateFileTest : public testing::Test {
   }
 
   std::string path_;
-  OwnedFd dir_;
+  UniqueFd dir_;
 };
 
 TEST_F(PrivateFileTest, ReadsExactlyUpToTheLimit) {

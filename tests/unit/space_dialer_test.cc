@@ -9,6 +9,7 @@
 #include <string>
 #include <utility>
 
+#include "common/unique_fd.h"
 #include "node-proxy/run/space_reach.h"
 #include "tests/support/loop_fixture.h"
 
@@ -28,8 +29,8 @@ struct SpaceDialerTest : LoopFixture {
     done = std::move(then);
     return std::make_unique<Wish>(*this);
   };
-  OwnedFd tcp() const {
-    return OwnedFd(socket(asked.family, asked.type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  UniqueFd tcp() const {
+    return UniqueFd(socket(asked.family, asked.type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   }
   void dial(const std::string& address, std::uint16_t port, std::uint64_t timeout_ms = 5000) {
     pending = make_space_dial(loop, ask)(address, port, timeout_ms,
@@ -114,7 +115,7 @@ TEST_F(SpaceDialerTest, SocketThatComesTooLateIsClosed) {
   dial("127.0.0.1", listener->port(), 1);
   EXPECT_EQ(error(), Errc::kTimeout);
   result.reset();
-  OwnedFd late = tcp();
+  UniqueFd late = tcp();
   const int number = late.get();
   done(std::move(late));
   settle(loop);
@@ -162,7 +163,7 @@ struct SpaceReachTest : LoopFixture {
   AskSocket ask = [this](const SocketWish& wish, KeeperLink::SocketDone then) {
     loop.post([this, wish, then = std::move(then)] {
       if (++made == missing) return then(fail(Errc::kSystem, "keeper", "no"));
-      then(OwnedFd(socket(wish.family, wish.type | SOCK_CLOEXEC | SOCK_NONBLOCK, wish.protocol)));
+      then(UniqueFd(socket(wish.family, wish.type | SOCK_CLOEXEC | SOCK_NONBLOCK, wish.protocol)));
     });
     return std::make_unique<Nothing>();
   };
