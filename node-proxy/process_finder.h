@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "common/clock.h"
+#include "node-proxy/open_dir.h"
 
 namespace hpc {
 
@@ -48,11 +49,6 @@ class ProcessFinder {
   const Process* find(std::uint32_t inode) const;
 
  private:
-  struct CloseDir {
-    void operator()(DIR* dir) const noexcept { closedir(dir); }
-  };
-  using Dir = std::unique_ptr<DIR, CloseDir>;
-
   bool begin();
   void finish();
   /// One entry of /proc, or of the fd directory that is open.
@@ -69,8 +65,8 @@ class ProcessFinder {
   std::unordered_map<std::uint32_t, std::uint64_t> missing_;  // until when not to look again
   // Of the search that is under way.
   std::unordered_set<std::uint32_t> searched_;
-  Dir processes_;
-  Dir fds_;
+  OpenDir processes_;
+  OpenDir fds_;
   std::int64_t pid_ = 0;
   std::size_t looks_ = 0;
 };

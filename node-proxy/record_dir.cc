@@ -1,6 +1,5 @@
 #include "node-proxy/record_dir.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -13,6 +12,7 @@
 
 #include "common/rfc3339.h"
 #include "common/unique_fd.h"
+#include "node-proxy/open_dir.h"
 #include "node-proxy/private_file.h"
 #include "node-proxy/process.h"
 
@@ -74,18 +74,11 @@ Status refuse_foreign_file(int dir, const std::string& name, const std::string& 
 
 std::vector<std::string> list_names(int dir) {
   std::vector<std::string> names;
-  const int copy = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (copy < 0) return names;
-  DIR* stream = fdopendir(copy);  // owns `copy` from here on
-  if (stream == nullptr) {
-    close(copy);
-    return names;
-  }
-  while (const dirent* entry = readdir(stream)) {
+  const OpenDir listing = open_dir_at(dir, ".");
+  while (const dirent* entry = listing ? readdir(listing.get()) : nullptr) {
     if (names.size() == RecordDir::kRecordsMax) break;
     names.emplace_back(entry->d_name);
   }
-  closedir(stream);
   return names;
 }
 

@@ -14,15 +14,12 @@
 #include <unordered_map>
 
 #include "common/unique_fd.h"
+#include "node-proxy/open_dir.h"
 #include "node-proxy/process.h"
 
 namespace hpc {
 
 namespace {
-
-struct CloseDir {
-  void operator()(DIR* dir) const noexcept { closedir(dir); }
-};
 
 std::optional<pid_t> parse_pid(std::string_view name) {
   pid_t pid = 0;
@@ -35,7 +32,7 @@ using Children = std::unordered_multimap<pid_t, Descendant>;
 
 Children read_children(const std::string& proc) {
   Children children;
-  const std::unique_ptr<DIR, CloseDir> dir(opendir(proc.c_str()));
+  const OpenDir dir(opendir(proc.c_str()));
   while (const dirent* entry = dir ? readdir(dir.get()) : nullptr) {
     const auto pid = parse_pid(entry->d_name);
     if (!pid) continue;

@@ -19,6 +19,7 @@
 #include <utility>
 
 #include "common/unique_fd.h"
+#include "node-proxy/open_dir.h"
 #include "node-proxy/process.h"
 #include "node-proxy/run/packet_socket.h"
 #include "node-proxy/run/run_dir.h"
@@ -42,15 +43,13 @@ std::uint64_t now_ms() {
 /// The descriptors of this process from 3 on.
 std::vector<int> open_descriptors() {
   std::vector<int> all;
-  DIR* dir = opendir("/proc/self/fd");
-  if (dir == nullptr) return all;
-  while (const dirent* entry = readdir(dir)) {
+  const OpenDir dir(opendir("/proc/self/fd"));
+  while (const dirent* entry = dir ? readdir(dir.get()) : nullptr) {
     const std::string_view name = entry->d_name;
     int fd = -1;
     const auto [end, failed] = std::from_chars(name.data(), name.data() + name.size(), fd);
-    if (failed == std::errc{} && fd > STDERR_FILENO && fd != dirfd(dir)) all.push_back(fd);
+    if (failed == std::errc{} && fd > STDERR_FILENO && fd != dirfd(dir.get())) all.push_back(fd);
   }
-  closedir(dir);
   return all;
 }
 

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "common/unique_fd.h"
+#include "node-proxy/open_dir.h"
 #include "node-proxy/process.h"
 
 namespace hpc {
@@ -24,14 +25,10 @@ constexpr std::size_t kEntriesMax = 1000;
 
 constexpr int kOpenDirectory = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 
-struct CloseDir {
-  void operator()(DIR* dir) const { closedir(dir); }
-};
-
 /// The names in a directory; `fd` stays the caller's.
 std::vector<std::string> names_in(int fd) {
   std::vector<std::string> names;
-  const std::unique_ptr<DIR, CloseDir> listing(fdopendir(openat(fd, ".", kOpenDirectory)));
+  const OpenDir listing = open_dir_at(fd, ".");
   while (listing && names.size() < kEntriesMax) {
     const dirent* entry = readdir(listing.get());
     if (entry == nullptr) break;
