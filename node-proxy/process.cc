@@ -44,6 +44,8 @@ std::string host_name() {
 
 std::int64_t unix_ms() { return clock_ms(CLOCK_REALTIME); }
 
+std::uint64_t monotonic_ms() { return static_cast<std::uint64_t>(clock_ms(CLOCK_MONOTONIC)); }
+
 std::optional<ProcessStat> parse_process_stat(std::string_view text) {
   const std::size_t name_end = text.rfind(')');
   if (name_end == std::string_view::npos || name_end + 2 >= text.size()) return std::nullopt;

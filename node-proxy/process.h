@@ -13,6 +13,9 @@ std::string host_name();
 /// Milliseconds since 1970.
 std::int64_t unix_ms();
 
+/// Milliseconds of a clock that never jumps (CLOCK_MONOTONIC), where there is no loop to ask.
+std::uint64_t monotonic_ms();
+
 /// What /proc/PID/stat says of a process (proc(5)).
 struct ProcessStat {
   char state = '?';              // 'R', 'S', 'D', 'Z' ...

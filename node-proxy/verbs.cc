@@ -28,16 +28,10 @@ namespace {
 // Soon enough for a person and a script, rare enough not to load a shared file system.
 constexpr std::int64_t kPollMs = 100;
 // The drain of 10 s and what removing the records takes.
-constexpr std::int64_t kStopMs = 15'000;
+constexpr std::uint64_t kStopMs = 15'000;
 
 using Json = rapidjson::Document;
 using JsonWriter = rapidjson::Writer<rapidjson::StringBuffer>;
-
-std::int64_t monotonic_ms() {
-  timespec now{};
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return now.tv_sec * 1000 + now.tv_nsec / 1'000'000;
-}
 
 void pause_ms(std::int64_t ms) {
   timespec length{ms / 1000, ms % 1000 * 1'000'000};
@@ -204,7 +198,7 @@ Status wait_until(const Options& options, const Environment& environment) {
     if (!given) return tl::unexpected<Error>(given.error());
     port = *given;
   }
-  const std::int64_t deadline = monotonic_ms() + static_cast<std::int64_t>(options.timeout_ms);
+  const std::uint64_t deadline = monotonic_ms() + options.timeout_ms;
   while (true) {
     auto there = look_once(options, environment, port);
     if (there) return {};
@@ -226,7 +220,7 @@ Status stop_running(const Options& options, const Environment& environment) {
     return fail(Errc::kSystem, "hpc-proxy",
                 "cannot be told to stop: " + std::string(std::strerror(errno)));
   }
-  const std::int64_t deadline = monotonic_ms() + kStopMs;
+  const std::uint64_t deadline = monotonic_ms() + kStopMs;
   while (is_live(record, host)) {
     if (monotonic_ms() >= deadline) {
       return fail(Errc::kTimeout, "hpc-proxy",

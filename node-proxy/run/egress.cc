@@ -12,11 +12,11 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <ctime>
 #include <map>
 #include <utility>
 
 #include "common/tcp_stream.h"
+#include "node-proxy/process.h"
 
 namespace hpc {
 
@@ -167,13 +167,6 @@ class EgressStart {
       while (items[1].fd >= 0 && poll(&items[1], 1, 0) > 0 && take_output(output, said)) continue;
       return false;
     }
-  }
-
-  static std::uint64_t monotonic_ms() {
-    timespec now{};
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return static_cast<std::uint64_t>(now.tv_sec) * 1000 +
-           static_cast<std::uint64_t>(now.tv_nsec) / 1'000'000;
   }
 };
 

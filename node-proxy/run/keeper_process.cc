@@ -7,7 +7,6 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -32,13 +31,6 @@ namespace {
 // As a shell shows it: a COMMAND that was ended before it began.
 constexpr int kEndedBySigterm = 128 + SIGTERM;
 constexpr int kNotExecutable = 126;
-
-std::uint64_t now_ms() {
-  timespec now{};
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return static_cast<std::uint64_t>(now.tv_sec) * 1000 +
-         static_cast<std::uint64_t>(now.tv_nsec) / 1'000'000;
-}
 
 /// The descriptors of this process from 3 on.
 std::vector<int> open_descriptors() {
@@ -93,7 +85,7 @@ void KeeperProcess::run() {
   tell(ReadyMessage{});
   if (getppid() != proxy_) proxy_gone();
   while (!ending_ || have_children_) {
-    const std::uint64_t now = now_ms();
+    const std::uint64_t now = monotonic_ms();
     if (ending_ && ending_->gave_up(now)) {
       say_what_is_left();
       break;
@@ -177,7 +169,7 @@ void KeeperProcess::pass_on(int number, pid_t sender, From from) {
   }
   if (!command_lives_) return;
   auto& passed = passed_[static_cast<std::size_t>(number)];
-  const std::uint64_t now = now_ms();
+  const std::uint64_t now = monotonic_ms();
   if (passed && passed->from != from && now - passed->at_ms < kSameSignalMs) {
     passed.reset();
     return;
@@ -193,7 +185,7 @@ void KeeperProcess::proxy_gone() {
 }
 
 void KeeperProcess::begin_end(std::uint64_t grace_ms) {
-  const std::uint64_t deadline_ms = now_ms() + grace_ms;
+  const std::uint64_t deadline_ms = monotonic_ms() + grace_ms;
   if (ending_) return ending_->hasten(deadline_ms);
   ending_.emplace(deadline_ms);
 }
