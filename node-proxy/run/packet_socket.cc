@@ -33,6 +33,18 @@ bool take_descriptors(msghdr& message, UniqueFd& kept) {
   return good;
 }
 
+/// As `receive`, a call of recv(2) or recvmsg(2), says: again until it is a size or a real error.
+template <class Receive>
+ssize_t insist(Receive receive) {
+  ssize_t size = 0;
+  do {
+    size = receive();
+    // ECONNRESET comes once, when the other end closed with packets of ours unread; what it sent
+    // before comes after that.
+  } while (size < 0 && (errno == EINTR || errno == ECONNRESET));
+  return size;
+}
+
 }  // namespace
 
 Result<std::pair<UniqueFd, UniqueFd>> packet_socket_pair(std::size_t bytes_max) {
@@ -70,8 +82,15 @@ bool send_packet(int socket, std::string_view bytes, int fd, bool wait) {
 }
 
 Result<std::optional<Packet>> receive_packet(int socket, std::size_t bytes_max, bool wait) {
+  // Most packets are a few bytes long, and the longest may have 160 KiB.
+  const ssize_t length = insist(
+      [&] { return recv(socket, nullptr, 0, MSG_PEEK | MSG_TRUNC | (wait ? 0 : MSG_DONTWAIT)); });
+  if (length < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return std::nullopt;
+  if (length < 0) return fail(Errc::kNetwork, "recv", std::strerror(errno));
   Packet packet;
-  packet.bytes.resize(bytes_max);
+  // One that is too long is taken all the same, without its bytes.
+  const auto bytes = static_cast<std::size_t>(length);
+  packet.bytes.resize(bytes <= bytes_max ? bytes : 0);
   iovec part{packet.bytes.data(), packet.bytes.size()};
   alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int) * kDescriptorsMax)> control{};
   msghdr message{};
@@ -79,20 +98,14 @@ Result<std::optional<Packet>> receive_packet(int socket, std::size_t bytes_max, 
   message.msg_iovlen = 1;
   message.msg_control = control.data();
   message.msg_controllen = control.size();
-  ssize_t size = 0;
-  do {
-    size = recvmsg(socket, &message, MSG_CMSG_CLOEXEC | (wait ? 0 : MSG_DONTWAIT));
-    // ECONNRESET comes once, when the other end closed with packets of ours unread; what it sent
-    // before comes after that.
-  } while (size < 0 && (errno == EINTR || errno == ECONNRESET));
-  if (size < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return std::nullopt;
+  const ssize_t size =
+      insist([&] { return recvmsg(socket, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT); });
   if (size < 0) return fail(Errc::kNetwork, "recvmsg", std::strerror(errno));
   const bool good = take_descriptors(message, packet.fd);
-  if (size == 0 && packet.fd.get() < 0) return fail(Errc::kNetwork, "recvmsg", "closed");
+  if (length == 0 && packet.fd.get() < 0) return fail(Errc::kNetwork, "recvmsg", "closed");
   if (!good || size == 0 || (message.msg_flags & MSG_TRUNC) != 0) {
     return fail(Errc::kBadRequest, "recvmsg", "a packet that is none of ours");
   }
-  packet.bytes.resize(static_cast<std::size_t>(size));
   return packet;
 }
 

@@ -23,9 +23,9 @@ Result<std::pair<UniqueFd, UniqueFd>> packet_socket_pair(std::size_t bytes_max);
 /// errno when it could not be sent (EAGAIN: no room; EMSGSIZE: too large); never raises SIGPIPE.
 bool send_packet(int socket, std::string_view bytes, int fd, bool wait);
 
-/// The next packet. `wait`: until there is one. Nothing when there is none yet; kNetwork when the
-/// other end is closed; kBadRequest for a packet that is longer than `bytes_max`, is empty, or
-/// brings more than one descriptor (all are closed).
+/// The next packet; only one reader. `wait`: until there is one. Nothing when there is none yet;
+/// kNetwork when the other end is closed; kBadRequest for a packet that is longer than `bytes_max`,
+/// is empty, or brings more than one descriptor (all are closed).
 Result<std::optional<Packet>> receive_packet(int socket, std::size_t bytes_max, bool wait);
 
 }  // namespace hpc

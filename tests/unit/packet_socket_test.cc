@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
@@ -122,6 +123,48 @@ TEST_F(PacketSocketTest, TakesNoMoreThanItShould) {
   const auto too_long = receive();
   ASSERT_FALSE(too_long);
   EXPECT_EQ(too_long.error().code, Errc::kBadRequest);
+}
+
+TEST_F(PacketSocketTest, TheOneAfterATooLongOneIsWhole) {
+  const int before = open_count();
+  EXPECT_TRUE(send_packet(near_.get(), std::string(kBytesMax + 1, 'a'), near_.get(), false));
+  EXPECT_TRUE(send_packet(near_.get(), "next", -1, false));
+  EXPECT_FALSE(receive());
+  EXPECT_EQ(open_count(), before) << "its descriptor is closed";
+  const auto next = receive();
+  ASSERT_TRUE(next && *next);
+  EXPECT_EQ((*next)->bytes, "next");
+}
+
+TEST_F(PacketSocketTest, TakesNoMoreMemoryThanThePacketHas) {
+  EXPECT_TRUE(send_packet(near_.get(), std::string(kBytesMax / 2, 'a'), -1, false));
+  const auto packet = receive();
+  ASSERT_TRUE(packet && *packet);
+  EXPECT_EQ((*packet)->bytes.size(), kBytesMax / 2);
+  EXPECT_LT((*packet)->bytes.capacity(), kBytesMax);
+}
+
+TEST_F(PacketSocketTest, AnEmptyOneWithADescriptorIsNone) {
+  const int before = open_count();
+  EXPECT_TRUE(send_packet(near_.get(), "", near_.get(), false));
+  const auto packet = receive();
+  ASSERT_FALSE(packet);
+  EXPECT_EQ(packet.error().code, Errc::kBadRequest);
+  EXPECT_EQ(open_count(), before);
+}
+
+TEST_F(PacketSocketTest, WaitsForOne) {
+  const pid_t sender = fork();
+  if (sender == 0) {
+    // The reader sleeps in the kernel, or will not have to.
+    _exit(send_packet(near_.get(), "later", -1, false) ? 0 : 1);
+  }
+  const auto packet = receive_packet(far_.get(), kBytesMax, true);
+  ASSERT_TRUE(packet && *packet);
+  EXPECT_EQ((*packet)->bytes, "later");
+  int status = -1;
+  EXPECT_EQ(waitpid(sender, &status, 0), sender);
+  EXPECT_EQ(status, 0);
 }
 
 TEST_F(PacketSocketTest, KeepsNoneOfSeveralDescriptors) {
