@@ -112,7 +112,7 @@ void KeeperProcess::read_signals() {
     } else if (number == SIGCONT) {
       go_on(stops_);
     } else if (number != SIGCHLD && !(of_terminal && command_lives_)) {
-      pass_on(number, static_cast<pid_t>(info.ssi_pid), From::kSelf);
+      pass_on(number, static_cast<pid_t>(info.ssi_pid), DoubledSignals::Way::kKeeper);
     }
   }
 }
@@ -146,7 +146,7 @@ void KeeperProcess::on(const StartMessage& message) {
 
 void KeeperProcess::on(const SignalMessage& message) {
   read_signals();  // so that the same one, sent to both of us, is known
-  pass_on(message.number, message.sender, From::kProxy);
+  pass_on(message.number, message.sender, DoubledSignals::Way::kProxy);
 }
 
 void KeeperProcess::on(const EndMessage& message) {
@@ -162,21 +162,14 @@ void KeeperProcess::on(const WishMessage& message) {
   tell(SocketMessage{message.id, made.get() < 0 ? errno : 0}, made.get());
 }
 
-void KeeperProcess::pass_on(int number, pid_t sender, From from) {
+void KeeperProcess::pass_on(int number, pid_t sender, DoubledSignals::Way way) {
   if (command_ == 0) {
     early_.insert(number);
     return;
   }
-  if (!command_lives_) return;
-  auto& passed = passed_[static_cast<std::size_t>(number)];
-  const std::uint64_t now = monotonic_ms();
-  if (passed && passed->from != from && now - passed->at_ms < kSameSignalMs) {
-    passed.reset();
-    return;
-  }
-  passed = Passed{now, from};
+  if (!command_lives_ || !doubled_.is_first(number, way, monotonic_ms())) return;
   // One that COMMAND sends to its whole process group must not come back to it.
-  if (sender != command_ || from == From::kProxy) kill(command_, number);
+  if (sender != command_ || way == DoubledSignals::Way::kProxy) kill(command_, number);
 }
 
 void KeeperProcess::proxy_gone() {

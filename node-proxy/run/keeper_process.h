@@ -2,7 +2,6 @@
 #include <signal.h>
 #include <sys/types.h>
 
-#include <array>
 #include <cstdint>
 #include <optional>
 #include <set>
@@ -10,6 +9,7 @@
 
 #include "common/unique_fd.h"
 #include "node-proxy/run/descendants.h"
+#include "node-proxy/run/doubled_signals.h"
 #include "node-proxy/run/keeper.h"
 #include "node-proxy/run/keeper_message.h"
 #include "node-proxy/run/start_command.h"
@@ -24,9 +24,6 @@ class KeeperProcess {
  public:
   // What COMMAND left behind, and everything once hpc-proxy has died, has so long after SIGTERM.
   static constexpr std::uint64_t kLeftBehindMs = 2000;
-  // A signal to a whole job or process group reaches hpc-proxy and the keeper: it is passed on
-  // once when it came to both within this time.
-  static constexpr std::uint64_t kSameSignalMs = 100;
   // hpc-proxy closes the channel while it dies; its record is stale only when it is dead.
   static constexpr int kGoneWaitsMax = 100;
   static constexpr int kGoneWaitMs = 10;
@@ -40,8 +37,6 @@ class KeeperProcess {
   void run();
 
  private:
-  enum class From { kProxy, kSelf };
-
   void set_up();
   void take_inherited_descriptors();
   void read_signals();
@@ -51,7 +46,7 @@ class KeeperProcess {
   void on(const EndMessage& message);
   void on(const ContinueMessage& message);
   void on(const WishMessage& message);
-  void pass_on(int number, pid_t sender, From from);
+  void pass_on(int number, pid_t sender, DoubledSignals::Way way);
   void proxy_gone();
   void begin_end(std::uint64_t grace_ms);
   void reap();
@@ -72,11 +67,7 @@ class KeeperProcess {
   bool have_children_ = false;
   int exit_code_ = 0;
   std::set<int> early_;  // signals that came before COMMAND
-  struct Passed {
-    std::uint64_t at_ms = 0;
-    From from = From::kSelf;
-  };
-  std::array<std::optional<Passed>, NSIG> passed_{};
+  DoubledSignals doubled_;
   // COMMAND is stopped, and hpc-proxy was told so.
   bool stopped_ = false;
   std::uint32_t stops_ = 0;    // how often that was so
