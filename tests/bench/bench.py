@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""bench.py [--quick] [--only NAME]... [--json FILE]: hpc-proxy and hpc-manager beside
+"""bench.py [--quick] [--only NAME]... [--json FILE] [--plots DIR]: hpc-proxy and hpc-manager beside
 nginx, HAProxy and ssh -L; prints a Markdown table. run.sh installs and builds what it takes.
 
 The programs are those of build/release, or of HPC_BUILD_DIR. Nothing here passes or fails by a
@@ -19,14 +19,18 @@ import traceback
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import bench_figures  # noqa: E402
+import bench_growth  # noqa: E402
 import bench_http  # noqa: E402
 import bench_micro  # noqa: E402
+import bench_plot  # noqa: E402
 import bench_sessions  # noqa: E402
 import bench_tunnel  # noqa: E402
 from bench_processes import LOAD_CORE, PROXY_CORE, ROOT, CannotRun, say  # noqa: E402
 
-BENCHES = {**bench_http.BENCHES, **bench_tunnel.BENCHES, **bench_sessions.BENCHES,
-           **bench_micro.BENCHES}
+BENCHES = {**bench_http.BENCHES, **bench_growth.BENCHES, **bench_tunnel.BENCHES,
+           **bench_sessions.BENCHES, **bench_micro.BENCHES}
+CHARTS = bench_growth.CHARTS + bench_sessions.CHARTS
+PLOTS = ROOT / "build/bench-plots"
 
 
 def first_line_of(*command):
@@ -75,6 +79,8 @@ def parse(arguments):
     parser.add_argument("--only", action="append", choices=list(BENCHES), metavar="NAME",
                         help="this one; may be repeated; " + ", ".join(BENCHES))
     parser.add_argument("--json", metavar="FILE", help="all figures of all rounds")
+    parser.add_argument("--plots", metavar="DIR", default=PLOTS,
+                        help="where the plots go (default: build/bench-plots)")
     return parser.parse_args(arguments)
 
 
@@ -93,9 +99,11 @@ def main():
           f"{' (--quick)' if options.quick else ''}; {about['processors']} × {about['processor']}, "
           f"{about['memory_gib']} GiB, Linux {about['kernel']}; load average before the run "
           f"{about['load_average_before']}.")
+    written = [bench_figures.as_json(row) for row in rows]
+    for chart in bench_plot.write(options.plots, CHARTS, written):
+        say(f"bench: {options.plots}/{chart.name}.svg")
     if options.json:
-        text = json.dumps({"machine": about, "rows": [bench_figures.as_json(row) for row in rows]},
-                          indent=1)
+        text = json.dumps({"machine": about, "rows": written}, indent=1)
         pathlib.Path(options.json).write_text(text + "\n", encoding="utf-8")
     return 1 if broken else 0
 

@@ -8,6 +8,10 @@ import dataclasses
 import statistics
 
 OURS = "ours"
+# A row whose rounds disagree: the middle half of them is further apart than this part of their
+# median.
+NOISY_PART = 0.2
+NOISY_ROUNDS_MIN = 4
 
 
 def by_turns(names, rounds):
@@ -59,7 +63,8 @@ class Aim:
 
 @dataclasses.dataclass
 class Row:
-    """One line of the table. `less`: less is better. Without values `why_not` says why."""
+    """One line of the table. `less`: less is better. Without values `why_not` says why.
+    `compared`: beside the best peer. `point`: (name of a chart, its x) when it is one of a plot."""
 
     bench: str
     what: str
@@ -68,6 +73,8 @@ class Row:
     less: bool = True
     aims: tuple = ()
     why_not: str = ""
+    compared: bool = True
+    point: tuple = ()
 
     def median(self, name):
         return statistics.median(self.values[name])
@@ -76,7 +83,8 @@ class Row:
         """The name of the peer with the best median; None without one."""
         peers = [name for name in self.values if name != OURS]
         choose = min if self.less else max
-        return choose(peers, key=self.median) if peers and self.values.get(OURS) else None
+        asked = self.compared and peers and self.values.get(OURS)
+        return choose(peers, key=self.median) if asked else None
 
     def ratios(self):
         """Ours by the best peer's, round by round."""
@@ -98,6 +106,14 @@ class Row:
         """(least, largest) ratio of a round; without a peer of our own figure."""
         values = self.ratios() or self.values.get(OURS, [])
         return (min(values), max(values)) if values else None
+
+    def is_noisy(self):
+        """Do the rounds disagree, so that the median says little?"""
+        values = self.ratios() or self.values.get(OURS, [])
+        if len(values) < NOISY_ROUNDS_MIN:
+            return False
+        low, middle, high = statistics.quantiles(values, n=4, method="inclusive")
+        return high - low > NOISY_PART * middle
 
     def verdicts(self):
         """For each aim: (text of the aim, value, is it met, missed by how many percent)."""
@@ -136,8 +152,9 @@ def cells(row, peers):
     low, high = row.spread()
     met = [verdict(row, is_met, by) for _, _, is_met, by in row.verdicts()]
     aims = [text for text, *_ in row.verdicts()] or [aim.text(row.unit) for aim in row.aims]
+    noisy = ["noisy"] if row.is_noisy() else []
     return [row.bench, f"{row.what}, {row.unit}", *figures, short(row.ratio()),
-            f"{short(low)} to {short(high)}", "; ".join(aims) or "–", "; ".join(met) or "–"]
+            f"{short(low)} to {short(high)}", "; ".join(aims) or "–", "; ".join(met + noisy) or "–"]
 
 
 def peers_of(rows):
@@ -163,4 +180,5 @@ def as_json(row):
             "medians": {name: row.median(name) for name in row.values},
             "aims": [{"aim": text, "value": value, "met": met, "missed_by_percent": round(by, 1)}
                      for text, value, met, by in row.verdicts()],
+            "point": list(row.point) or None, "noisy": row.is_noisy(),
             "not_measured": row.why_not or None}

@@ -26,7 +26,7 @@ http {{
   proxy_temp_path {directory}/proxy; fastcgi_temp_path {directory}/f;
   uwsgi_temp_path {directory}/u; scgi_temp_path {directory}/s;
   map $http_upgrade $connection_upgrade {{ default upgrade; '' ''; }}
-  upstream app {{ server {target}; keepalive 256; keepalive_requests 100000000;
+  upstream app {{ server {target}; keepalive 1024; keepalive_requests 100000000;
                  keepalive_timeout 600s; }}
   server {{
     listen {listen} backlog=4096;

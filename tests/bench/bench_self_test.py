@@ -3,13 +3,18 @@
 import json
 import os
 import sys
+import tempfile
 import unittest
+import xml.etree.ElementTree
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import bench  # noqa: E402
 import bench_figures  # noqa: E402
+import bench_growth  # noqa: E402
 import bench_http  # noqa: E402
 import bench_micro  # noqa: E402
+import bench_plot  # noqa: E402
+import bench_sessions  # noqa: E402
 import bench_tunnel  # noqa: E402
 import bench_profile  # noqa: E402
 import bench_path  # noqa: E402
@@ -93,6 +98,123 @@ class RowTest(unittest.TestCase):
         self.assertEqual(said["values"]["ours"], [9.0, 8.0])
         self.assertEqual(said["best_peer"], "nginx")
         self.assertEqual(said["aims"][0]["met"], True)
+
+
+    def test_rounds_that_disagree_are_marked(self):
+        for values, noisy in (([10, 10, 12, 12], False), ([10, 10, 12.3, 12.3], True),
+                              ([10] * 6 + [90], False),  # one round is no more than one
+                              ([1, 10, 100], False)):     # too few to say so
+            with self.subTest(values=values):
+                row = Row("a", "w", "us", {"ours": values}, aims=(Aim(200, absolute=True),))
+                self.assertEqual(row.is_noisy(), noisy)
+                end = " met; noisy |" if noisy else " met |"
+                self.assertTrue(bench_figures.table([row]).endswith(end))
+        beside = Row("a", "w", "us", {"ours": [1, 2, 4, 8], "nginx": [1, 2, 4, 8]})
+        self.assertFalse(beside.is_noisy())  # all of them alike
+
+    def test_a_row_may_stand_beside_a_peer_without_a_ratio(self):
+        row = Row("a", "w", "times", {"ours": [2], "nginx": [1]}, aims=(Aim(1.5, absolute=True),),
+                  compared=False)
+        self.assertEqual((row.ratio(), row.verdicts()[0][1]), (None, 2))
+
+
+class GrowthTest(unittest.TestCase):
+    def test_one_more_at_the_largest_size_beside_the_next(self):
+        row = bench_growth.growth_row("b", "cost", 100, 1000, {"ours": [10, 20], "nginx": [1, 1]},
+                                      {"ours": [11, 22], "nginx": [2, 2]})
+        self.assertEqual(row.what, "cost, 1,000 by 100")
+        self.assertEqual(row.values, {"ours": [1.1, 1.1], "nginx": [2, 2]})
+        self.assertEqual([met for _, _, met, _ in row.verdicts()], [True])
+        worse = bench_growth.growth_row("b", "cost", 1, 2, {"ours": [10]}, {"ours": [11.1]})
+        self.assertEqual([met for _, _, met, _ in worse.verdicts()], [False])
+
+    def test_rows_of_connections(self):
+        found = {(name, count): [{"us": 10 + by, "kib": 4 * count + by}]
+                 for by, name in enumerate(("nginx", "ours")) for count in bench_growth.CONNECTIONS}
+        rows = bench_growth.rows_of(found)
+        self.assertEqual(list(rows[0].values), ["ours", "nginx"])
+        self.assertEqual(rows[3].point, ("connections-processor", 1000))
+        self.assertEqual(rows[3].values, {"ours": [11], "nginx": [10]})
+        self.assertEqual(rows[-2].values, {"ours": [1], "nginx": [1]})
+        self.assertAlmostEqual(rows[-1].values["ours"][0], (4001 / 1000) / (401 / 100))
+
+    def test_rows_of_sessions(self):
+        found = {"idle": {10: [50], 100: [100]}, "us": {10: [40, 40], 100: [50, 50]},
+                 "kib": {10: [500], 100: [5000]}}
+        rows = bench_sessions.growth_rows(found, 1000)
+        memory = [row for row in rows if row.point and row.point[0] == "sessions-memory"]
+        self.assertEqual(memory[1].values, {"ours": [5000], "ssh -L": [100_000]})
+        self.assertEqual([row.median("ours") for row in rows[-3:]], [0.2, 1.25, 1])
+        self.assertEqual([row.verdicts()[0][2] for row in rows[-3:]], [True, False, True])
+
+
+class PlotTest(unittest.TestCase):
+    CHART = bench_plot.Chart("name", "A < B", "connections", "µs", dotted=True)
+
+    def test_ticks(self):
+        self.assertEqual(bench_plot.ticks(1, 1000), [1, 10, 100, 1000])
+        self.assertEqual(bench_plot.ticks(10, 100), [10, 20, 50, 100])
+        self.assertEqual(bench_plot.ticks(0.5, 20), [1, 10])
+
+    def test_bounds_hold_all_values(self):
+        self.assertEqual(bench_plot.bounds([21, 45]), (10, 100))
+        self.assertEqual(bench_plot.bounds([3, 9000]), (1, 10_000))
+        self.assertEqual(bench_plot.bounds([10]), (10, 100))
+        self.assertEqual(bench_plot.bounds([1, 1000]), (1, 1000))
+        for value in (0.013, 1.0, 4.99, 5.01, 77, 999):
+            low, high = bench_plot.bounds([value, value * 1.3])
+            self.assertTrue(low <= value * 1.0001 and high >= value * 1.2999, (low, value, high))
+
+    def test_labels(self):
+        self.assertEqual([bench_plot.label(value) for value in (0.02, 0.5, 1, 10_000)],
+                         ["0.02", "0.5", "1", "10,000"])
+
+    def test_a_scale_is_logarithmic(self):
+        scale = bench_plot.Scale(1, 100, 0, 200)
+        self.assertEqual([scale(1), scale(10), scale(100)], [0, 100, 200])
+
+    def test_names_at_the_ends_do_not_cover_each_other(self):
+        self.assertEqual(bench_plot.apart([100, 10, 101, 102], 20), [100, 10, 120, 140])
+
+    def test_what_grows_as_x_does(self):
+        scale = bench_plot.Scale(1, 1000, 0, 1)
+        self.assertEqual(bench_plot.dotted([(1, 2), (10, 99)], 100, scale), [(1, 2), (100, 200)])
+        self.assertEqual(bench_plot.dotted([(1, 20)], 100, scale)[1], (50, 1000))
+
+    def test_picture(self):
+        said = bench_plot.svg(self.CHART, {"ours": [(1, 10), (10, 0), (100, 50)],
+                                           "nginx": [(1, 20), (100, 400)], "none": [(1, 0)]})
+        root = xml.etree.ElementTree.fromstring(said)
+        name = "{http://www.w3.org/2000/svg}"
+        self.assertEqual(root.find(f"{name}title").text, "A < B")
+        lines = root.findall(f"{name}polyline")
+        self.assertEqual(len(lines), 3)  # linear, ours, nginx
+        self.assertEqual(lines[1].get("points").count(","), 2)  # without the 0
+        texts = {text.text for text in root.findall(f"{name}text")}
+        self.assertLessEqual({"A < B", "connections", "µs", "ours", "nginx", "linear", "10", "100"},
+                             texts)
+        self.assertNotIn("none", texts)
+        self.assertEqual(len(root.findall(f"{name}circle")), 2)
+        for text in root.findall(f"{name}text"):
+            self.assertTrue(0 <= float(text.get("x")) <= bench_plot.WIDTH, text.text)
+            self.assertTrue(0 <= float(text.get("y")) <= bench_plot.HEIGHT, text.text)
+        self.assertIn("prefers-color-scheme: dark", said)
+
+    def test_files_of_the_charts_that_have_points(self):
+        rows = [bench_figures.as_json(Row("b", "w", "us", {"ours": [y], "nginx": [2 * y]},
+                                          point=("name", x))) for x, y in ((10, 5.0), (1, 3.0))]
+        rows.append(bench_figures.as_json(Row("b", "w", "us", {"ours": [1.0]})))
+        self.assertEqual(bench_plot.series_of(rows, "name"),
+                         {"ours": [(1, 3), (10, 5)], "nginx": [(1, 6), (10, 10)]})
+        with tempfile.TemporaryDirectory() as directory:
+            other = bench_plot.Chart("other", "", "", "")
+            written = bench_plot.write(f"{directory}/plots", [self.CHART, other], rows)
+            self.assertEqual(written, [self.CHART])
+            self.assertEqual(os.listdir(f"{directory}/plots"), ["name.svg"])
+
+    def test_every_chart_has_a_file_of_its_own(self):
+        names = [chart.name for chart in bench.CHARTS]
+        self.assertEqual(len(set(names)), len(names))
 
 
 class SourcesTest(unittest.TestCase):

@@ -1,7 +1,7 @@
 #!/bin/bash
-# run.sh [--quick] [--only NAME]... [--json FILE]: hpc-proxy and hpc-manager beside nginx, HAProxy,
-#   configurable-http-proxy and ssh -L on the same work. Installs what is missing (as root; else
-#   says what is), builds the preset release, runs the benchmarks, prints a Markdown table.
+# run.sh [--quick] [--only NAME]... [--json FILE] [--plots DIR]: hpc-proxy and hpc-manager beside
+#   nginx, HAProxy, configurable-http-proxy and ssh -L on the same work. Installs what is missing (as
+#   root; else says what is), builds the preset release, runs the benchmarks, prints a Markdown table.
 #   --quick: a look, under 3 minutes; without it under 15.
 #   docs/performance.md says what is measured how.
 set -euo pipefail
@@ -49,7 +49,7 @@ for word in "$@"; do
       ;;
   esac
 done
-# --json FILE is of the directory in which this was called.
+# --json FILE and --plots DIR are of the directory in which this was called.
 from=$PWD
 say "installing what is missing"
 install_missing
