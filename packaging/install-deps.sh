@@ -32,7 +32,7 @@ heavy_packages=(
   haproxy iputils-ping jupyter-notebook nginx python3-ipykernel r-cran-shiny wrk
 )
 bench_packages=(
-  "${demo_packages[@]}" curl haproxy iproute2 libbenchmark-dev nginx procps util-linux wrk
+  "${demo_packages[@]}" chromium curl haproxy iproute2 libbenchmark-dev nginx procps util-linux wrk
 )
 
 say() { printf 'install-deps: %s\n' "$*" >&2; }

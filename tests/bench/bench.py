@@ -22,13 +22,14 @@ import bench_figures  # noqa: E402
 import bench_growth  # noqa: E402
 import bench_http  # noqa: E402
 import bench_micro  # noqa: E402
+import bench_page  # noqa: E402
 import bench_plot  # noqa: E402
 import bench_sessions  # noqa: E402
 import bench_tunnel  # noqa: E402
 from bench_processes import LOAD_CORE, PROXY_CORE, ROOT, CannotRun, say  # noqa: E402
 
 BENCHES = {**bench_http.BENCHES, **bench_growth.BENCHES, **bench_tunnel.BENCHES,
-           **bench_sessions.BENCHES, **bench_micro.BENCHES}
+           **bench_page.BENCHES, **bench_sessions.BENCHES, **bench_micro.BENCHES}
 CHARTS = bench_growth.CHARTS + bench_sessions.CHARTS
 PLOTS = ROOT / "build/bench-plots"
 

@@ -1,6 +1,8 @@
 // bench_app: the app behind every proxy that is measured, so that all have the same one.
 //
 //   GET /bytes/N              N bytes; keep-alive
+//   GET /page/N               a page with N small assets, scripts and pictures by turns
+//   GET /asset/script, /asset/picture    2 KiB each
 //   PUT or POST with Content-Length    reads the body, answers "ok"
 //   any request with Upgrade  101, then sends back what it gets: a WebSocket echo without looking
 //                             into the frames, which no proxy does either
@@ -30,6 +32,7 @@ namespace {
 
 constexpr std::size_t kBlockBytes = std::size_t{256} * 1024;
 constexpr std::size_t kHeadBytesMax = std::size_t{64} * 1024;
+constexpr std::size_t kAssetBytes = 2048;
 constexpr int kEventsPerTurn = 256;
 
 std::array<char, kBlockBytes> g_read;
@@ -75,6 +78,7 @@ class App {
   void take(Connection& connection, std::string_view bytes);
   void answer(Connection& connection, std::string_view head);
   void say(Connection& connection, std::string_view type, std::uint64_t length);
+  void say_text(Connection& connection, std::string_view type, std::string_view text);
   bool flush(Connection& connection);
   void watch(Connection& connection, bool for_room);
   void drop(const Connection& connection);
@@ -128,6 +132,31 @@ void App::say(Connection& connection, std::string_view type, std::uint64_t lengt
   connection.out += "\r\nContent-Length: " + std::to_string(length) + "\r\n\r\n";
 }
 
+void App::say_text(Connection& connection, std::string_view type, std::string_view text) {
+  say(connection, type, text.size());
+  connection.out += text;
+}
+
+/// Each asset has an address of its own, so that none comes from the browser's cache.
+std::string page_text(std::uint64_t assets) {
+  std::string text = "<!DOCTYPE html>\n<html><head><title>page</title></head><body>\n";
+  for (std::uint64_t i = 0; i < assets; ++i) {
+    const std::string number = std::to_string(i);
+    text += i % 2 == 0 ? "<script defer src=\"../asset/script?" + number + "\"></script>\n"
+                       : "<img src=\"../asset/picture?" + number + "\">\n";
+  }
+  return text + "</body></html>\n";
+}
+
+std::string padded(std::string text) {
+  text.resize(kAssetBytes, ' ');
+  return text;
+}
+
+bool asks_for(std::string_view head, std::string_view path) {
+  return head.starts_with("GET") && head.substr(3).starts_with(path);
+}
+
 void App::answer(Connection& connection, std::string_view head) {
   if (!field(head, "upgrade:").empty()) {
     // The load does not check the proof, so that there is none to compute.
@@ -139,6 +168,16 @@ void App::answer(Connection& connection, std::string_view head) {
   }
   connection.upload_left = number_of(field(head, "content-length:"));
   if (connection.upload_left > 0) return;
+  if (asks_for(head, " /page/")) {
+    return say_text(connection, "text/html", page_text(number_of(head.substr(10))));
+  }
+  if (asks_for(head, " /asset/script")) {
+    return say_text(connection, "text/javascript", padded("window.loaded = 1;"));
+  }
+  if (asks_for(head, " /asset/picture")) {
+    return say_text(connection, "image/svg+xml",
+                    padded("<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"8\" height=\"8\"/>"));
+  }
   const std::size_t at = head.find("/bytes/");
   connection.body_left = at == std::string_view::npos ? 0 : number_of(head.substr(at + 7));
   say(connection, "application/octet-stream", connection.body_left);

@@ -4,6 +4,7 @@ import json
 import os
 import sys
 import tempfile
+import threading
 import unittest
 import xml.etree.ElementTree
 
@@ -13,6 +14,7 @@ import bench_figures  # noqa: E402
 import bench_growth  # noqa: E402
 import bench_http  # noqa: E402
 import bench_micro  # noqa: E402
+import bench_page  # noqa: E402
 import bench_plot  # noqa: E402
 import bench_sessions  # noqa: E402
 import bench_tunnel  # noqa: E402
@@ -215,6 +217,81 @@ class PlotTest(unittest.TestCase):
     def test_every_chart_has_a_file_of_its_own(self):
         names = [chart.name for chart in bench.CHARTS]
         self.assertEqual(len(set(names)), len(names))
+
+
+class FakeBrowser:
+    """The other end of a Chromium's pipes; `answers`: what each method is answered with."""
+
+    def __init__(self, answers):
+        self.asked, self._answers = [], answers
+        theirs_in, to = os.pipe()
+        from_, theirs_out = os.pipe()
+        self.chromium = bench_page.Chromium(None, to, from_)
+        self._ends = (to, from_)
+        self._thread = threading.Thread(target=self._run, args=(theirs_in, theirs_out))
+        self._thread.start()
+
+    def _run(self, theirs_in, theirs_out):
+        with open(theirs_in, "rb") as reads, open(theirs_out, "wb", buffering=0) as writes:
+            got = b""
+            while piece := os.read(reads.fileno(), 65536):
+                *texts, got = (got + piece).split(b"\0")
+                for asked in map(json.loads, texts):
+                    self.asked.append(asked)
+                    for answer in self._answers[asked["method"]]:
+                        answer = {"id": asked["id"], **answer} if "method" not in answer else answer
+                        text = json.dumps(answer).encode() + b"\0"
+                        writes.write(text[:5])  # a message may come in parts
+                        writes.write(text[5:])
+
+    def close(self):
+        for end in self._ends:
+            os.close(end)
+        self._thread.join()
+
+
+class PageTest(unittest.TestCase):
+    def browser(self, assets, **more):
+        said = json.dumps({"ms": 512.5, "assets": assets})
+        browser = FakeBrowser({
+            "Target.createBrowserContext": [{"result": {"browserContextId": "P"}}],
+            "Target.createTarget": [{"result": {"targetId": "T"}}],
+            "Target.attachToTarget": [{"method": "Target.attachedToTarget", "params": {}},
+                                      {"result": {"sessionId": "S"}}],
+            "Page.enable": [{"result": {}}],
+            "Page.navigate": [{"result": {"frameId": "F"}},
+                              {"method": "Page.loadEventFired", "params": {}}],
+            "Runtime.evaluate": [{"result": {"result": {"type": "string", "value": said}}}],
+            "Target.disposeBrowserContext": [{"result": {}}], **more})
+        self.addCleanup(browser.close)
+        return browser
+
+    def load(self, browser):
+        path = bench_path.Path("ours", 9000, "/port/1", (), ())
+        return bench_page.load_round(browser.chromium)(path)
+
+    def test_each_load_has_a_profile_that_goes_again(self):
+        browser = self.browser(bench_page.ASSETS)
+        self.assertEqual([self.load(browser), self.load(browser)], [{"ms": 512.5}] * 2)
+        methods = [asked["method"] for asked in browser.asked]
+        self.assertEqual(methods.count("Target.createBrowserContext"), 2)
+        self.assertEqual(methods[-1], "Target.disposeBrowserContext")
+        page = next(one for one in browser.asked if one["method"] == "Target.createTarget")
+        self.assertEqual(page["params"]["browserContextId"], "P")
+        visit = next(one for one in browser.asked if one["method"] == "Page.navigate")
+        self.assertEqual((visit["sessionId"], visit["params"]["url"]),
+                         ("S", f"http://127.0.0.1:9000/port/1/page/{bench_page.ASSETS}"))
+
+    def test_a_page_without_all_its_assets_is_no_figure(self):
+        with self.assertRaisesRegex(AssertionError, "199 assets instead of 200"):
+            self.load(self.browser(bench_page.ASSETS - 1))
+
+    def test_what_the_browser_complains_of(self):
+        for method, answer, why in (
+                ("Page.navigate", {"result": {"errorText": "net::ERR_REFUSED"}}, "ERR_REFUSED"),
+                ("Page.enable", {"error": {"message": "no such page"}}, "no such page")):
+            with self.subTest(method=method), self.assertRaisesRegex(AssertionError, why):
+                self.load(self.browser(0, **{method: [answer]}))
 
 
 class SourcesTest(unittest.TestCase):
