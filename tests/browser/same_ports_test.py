@@ -10,9 +10,10 @@ import apps  # noqa: E402
 import browser  # noqa: E402
 import harness  # noqa: E402
 from ports_site import FILES_PORT, LIVE_PORT, VITE_PORT, PortsSite  # noqa: E402
+from shows_logs import ShowsLogs  # noqa: E402
 
 
-class SamePortsTest(apps.BrowserTestCase):
+class SamePortsTest(ShowsLogs, apps.BrowserTestCase):
     # hpc-manager connect lets in processes of its own user only.
     uid = None
 
@@ -26,12 +27,8 @@ class SamePortsTest(apps.BrowserTestCase):
         cls.site = PortsSite(users=2)
         cls.addClassCleanup(cls.site.close)
 
-    def run(self, result=None):
-        before = len(result.failures) + len(result.errors)
-        super().run(result)
-        if len(result.failures) + len(result.errors) > before:
-            print(self.site.site.logs(), file=sys.stderr)
-        return result
+    def logs(self):
+        return self.site.site.logs()
 
     def start_both(self, mode):
         """[(browser, the user's applications)], all of which listen."""

@@ -62,14 +62,10 @@ class SlurmIdesTest(ShowsServeLog, apps.BrowserTestCase):
         (self.home / ".local/share/code-server/coder.json").unlink(missing_ok=True)
         self.addCleanup(self.end_jobs)
 
-    def run(self, result=None):
-        before = len(result.failures) + len(result.errors)
-        super().run(result)
-        if len(result.failures) + len(result.errors) > before:
-            for path in [*self.home.glob(".hpc-proxy/sessions/*/job.log"),
-                         *self.home.glob("*.out")]:
-                print(f"== {path}\n{path.read_text(errors='replace')[-3000:]}", file=sys.stderr)
-        return result
+    def logs(self):
+        return "\n".join([super().logs(), *(
+            f"== {path}\n{path.read_text(errors='replace')[-3000:]}" for path in
+            [*self.home.glob(".hpc-proxy/sessions/*/job.log"), *self.home.glob("*.out")])])
 
     def end_jobs(self):
         self.site.run(f"{USER}@login", "scancel", "-u", USER)

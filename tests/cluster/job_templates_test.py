@@ -12,6 +12,7 @@ import unittest
 SUPPORT = pathlib.Path(__file__).resolve().parent.parent / "support"
 sys.path.insert(0, str(SUPPORT))
 from job_scripts import session_script  # noqa: E402
+from shows_logs import ShowsLogs  # noqa: E402
 from slurm_site import Site, our_program  # noqa: E402
 from waiting import wait_until  # noqa: E402
 
@@ -19,7 +20,7 @@ ORIGIN = "https://hpc.example.org"
 IDES = ("code-server", "jupyter-lab", "rserver")
 
 
-class JobTemplatesTest(unittest.TestCase):
+class JobTemplatesTest(ShowsLogs, unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.site = Site(programs=[our_program("hpc-proxy")])
@@ -32,14 +33,10 @@ class JobTemplatesTest(unittest.TestCase):
         self.jobs = []
         self.addCleanup(self.cancel)
 
-    def run(self, result=None):
-        before = len(result.failures) + len(result.errors)
-        super().run(result)
-        if len(result.failures) + len(result.errors) > before:
-            print(self.site.logs(), file=sys.stderr)
-            for path in self.site.home("alice").glob("**/*.[lo][ou][gt]"):
-                print(f"== {path}\n{path.read_text(errors='replace')}", file=sys.stderr)
-        return result
+    def logs(self):
+        return "\n".join([self.site.logs(), *(
+            f"== {path}\n{path.read_text(errors='replace')}" for path in
+            self.site.home("alice").glob("**/*.[lo][ou][gt]"))])
 
     # ------------------------------------------------------------------------ submitting
     def cancel(self):

@@ -16,7 +16,7 @@ import unittest
 SUPPORT = pathlib.Path(__file__).resolve().parent.parent / "support"
 sys.path.insert(0, str(SUPPORT))
 from launch_site import LaunchSite, directory_of  # noqa: E402
-from serve_site import ShowsServeLog  # noqa: E402
+from shows_logs import ShowsLogs  # noqa: E402
 from slurm_site import ROOT, skip  # noqa: E402
 from waiting import wait_until  # noqa: E402
 
@@ -31,7 +31,7 @@ exec live-server --host=127.0.0.1 --port=$(({FIRST_PORT} + SLURM_JOB_ID)) --no-b
 """
 
 
-class LaunchTest(ShowsServeLog, unittest.TestCase):
+class LaunchTest(ShowsLogs, unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         if not (ROOT / "build/apps/node_modules/live-server").is_dir():
@@ -47,12 +47,8 @@ class LaunchTest(ShowsServeLog, unittest.TestCase):
         cls.short_events = cls.site.follow("dave")
         cls.short = cls.site.launch("dave", time="2")
 
-    def run(self, result=None):
-        before = len(result.failures) + len(result.errors)
-        super().run(result)
-        if len(result.failures) + len(result.errors) > before:
-            print(self.site.logs()[-6000:], file=sys.stderr)
-        return result
+    def logs(self):
+        return self.site.logs()
 
     def end_all(self, user):
         for session in json.loads(self.serve.get("/api/v1/sessions", user)[2])["sessions"]:

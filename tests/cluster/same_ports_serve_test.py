@@ -8,7 +8,7 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
 from launch_site import LaunchSite  # noqa: E402
-from serve_site import ShowsServeLog  # noqa: E402
+from shows_logs import ShowsLogs  # noqa: E402
 from waiting import wait_until  # noqa: E402
 
 PORT = 5500
@@ -16,19 +16,15 @@ PLAIN = f"#!/bin/sh\nexec /usr/bin/python3 /mnt/tests/test_app.py {PORT}\n"
 MODES = {"alice": "loopback", "bob": "netns"}
 
 
-class SamePortsServeTest(ShowsServeLog, unittest.TestCase):
+class SamePortsServeTest(ShowsLogs, unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.site = LaunchSite("--max-launching-per-user", "2", users=2, nodes=1)
         cls.addClassCleanup(cls.site.close)
         cls.serve = cls.site.serve
 
-    def run(self, result=None):
-        before = len(result.failures) + len(result.errors)
-        super().run(result)
-        if len(result.failures) + len(result.errors) > before:
-            print(self.site.logs()[-6000:], file=sys.stderr)
-        return result
+    def logs(self):
+        return self.site.logs()
 
     def who(self, session):
         """User and job of the application that answers; None while none does."""

@@ -12,6 +12,7 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
 from ports_site import FILES_PORT, LIVE_PORT, NODE, VITE_PORT, PortsSite  # noqa: E402
+from shows_logs import ShowsLogs  # noqa: E402
 from waiting import wait_until  # noqa: E402
 from websocket import WebSocket, WebSocketError  # noqa: E402
 
@@ -54,7 +55,7 @@ def hear(socket, edit, matches):
         editor.join()
 
 
-class SamePortsTest(unittest.TestCase):
+class SamePortsTest(ShowsLogs, unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.site = PortsSite(users=USERS, cpus=64)
@@ -65,12 +66,8 @@ class SamePortsTest(unittest.TestCase):
         self.site.close_the_gate()
         self.addCleanup(self.end_jobs)
 
-    def run(self, result=None):
-        before = len(result.failures) + len(result.errors)
-        super().run(result)
-        if len(result.failures) + len(result.errors) > before:
-            print(self.site.site.logs(), file=sys.stderr)
-        return result
+    def logs(self):
+        return self.site.site.logs()
 
     def end_jobs(self):
         for user, job in self.jobs:

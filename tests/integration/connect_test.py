@@ -12,6 +12,7 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
 from connect_site import App, LoginHost, free_port, kill_tree  # noqa: E402
+from shows_logs import ShowsLogs  # noqa: E402
 from waiting import wait_until  # noqa: E402
 from websocket import WebSocket, WebSocketError  # noqa: E402
 
@@ -19,22 +20,15 @@ USAGE, NOT_FOUND, NOT_AUTHENTICATED = 2, 3, 4
 FAILURE = 1
 
 
-class ConnectTest(unittest.TestCase):
+class ConnectTest(ShowsLogs, unittest.TestCase):
     def setUp(self):
         self.host = LoginHost()
         self.addCleanup(self.host.close)
         self.app = App()
         self.addCleanup(self.app.shutdown)
 
-    def run(self, result=None):
-        failures = len(result.failures) + len(result.errors)
-        super().run(result)
-        if len(result.failures) + len(result.errors) > failures:
-            print(self.last_logs)
-
-    def doCleanups(self):
-        self.last_logs = self.host.logs() if hasattr(self, "host") else ""
-        return super().doCleanups()
+    def logs(self):
+        return self.host.logs()
 
     def app_answer(self, manager, path="/", **options):
         status, fields, body = manager.get(f"/port/{self.app.port}{path}", **options)

@@ -22,6 +22,7 @@ import threading
 
 import harness
 from connect_site import program
+from shows_logs import ShowsLogs
 from waiting import wait_until
 from websocket import WebSocket
 
@@ -40,15 +41,11 @@ class UnixConnection(http.client.HTTPConnection):
         self.sock.connect(self._path)
 
 
-class ShowsServeLog:
+class ShowsServeLog(ShowsLogs):
     """Of a test case with `serve`: the end of its log goes with a failure."""
 
-    def run(self, result=None):
-        before = len(result.failures) + len(result.errors)
-        super().run(result)
-        if len(result.failures) + len(result.errors) > before:
-            print(self.serve.said()[-6000:], file=sys.stderr)
-        return result
+    def logs(self):
+        return self.serve.said()[-6000:]
 
 
 class Serve:
