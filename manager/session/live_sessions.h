@@ -22,7 +22,7 @@ namespace hpc {
 constexpr std::uint64_t kStoreRetryMs = 1'000;
 
 /// The sessions of all users. One loop, one owner: the table is right at every moment, the store
-/// follows it.
+/// follows it. Changes are in live_sessions.cc, answers in live_sessions_questions.cc.
 class LiveSessions final : public Sessions, private LiveSession::Owner {
  public:
   struct ClusterName {
