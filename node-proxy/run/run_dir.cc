@@ -8,7 +8,6 @@
 #include <cerrno>
 #include <charconv>
 #include <cstring>
-#include <memory>
 #include <string_view>
 #include <vector>
 
@@ -22,6 +21,9 @@ namespace {
 
 // Far more than one user's runs on one node; what is past it waits for the next start.
 constexpr std::size_t kEntriesMax = 1000;
+
+// Each new one is the end of another run in the moment between two system calls.
+constexpr int kAttemptsMax = 100;
 
 constexpr int kOpenDirectory = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 
@@ -57,30 +59,49 @@ bool is_of_dead_process(std::string_view id, const std::string& host) {
   return failed == std::errc{} && end == last && !process_start_ms(pid);
 }
 
-}  // namespace
+struct Failure {
+  int cause = 0;     // errno
+  std::string what;  // below DIR
+};
 
-Result<std::string> make_run_dir(const RecordDir& dir, const std::string& host,
-                                 const std::string& id) {
-  const auto failed = [&dir](const std::string& name) {
-    return fail(Errc::kSystem, dir.path() + "/" + name,
-                "cannot be made: " + std::string(std::strerror(errno)));
-  };
-  if (mkdirat(dir.fd(), "run", 0700) != 0 && errno != EEXIST) return failed("run");
+/// Makes run/ID, or says what could not be made.
+std::optional<Failure> try_to_make(const RecordDir& dir, const std::string& host,
+                                   const std::string& id) {
+  if (mkdirat(dir.fd(), "run", 0700) != 0 && errno != EEXIST) return Failure{errno, "run"};
   const UniqueFd runs(openat(dir.fd(), "run", kOpenDirectory));
-  if (runs.get() < 0) return failed("run");
+  if (runs.get() < 0) return Failure{errno, "run"};
   for (const std::string& name : names_in(runs.get())) {
     if (is_of_dead_process(name, host)) remove_below(runs.get(), name);
   }
   remove_below(runs.get(), id);  // a process of this number that died here
-  if (mkdirat(runs.get(), id.c_str(), 0700) != 0) return failed("run/" + id);
-  return dir.path() + "/run/" + id;
+  if (mkdirat(runs.get(), id.c_str(), 0700) != 0) return Failure{errno, "run/" + id};
+  return std::nullopt;
+}
+
+}  // namespace
+
+Result<std::string> make_run_dir(const RecordDir& dir, const std::string& host,
+                                 const std::string& id) {
+  for (int attempt = 1;; ++attempt) {
+    const auto failure = try_to_make(dir, host, id);
+    if (!failure) return dir.path() + "/run/" + id;
+    // A run that ends, here or on another host, removed DIR/run, which was empty: see below.
+    const bool removed = failure->cause == ENOENT || failure->cause == ESTALE;
+    if (removed && attempt < kAttemptsMax) continue;
+    return fail(Errc::kSystem, dir.path() + "/" + failure->what,
+                "cannot be made: " + std::string(std::strerror(failure->cause)));
+  }
 }
 
 void remove_run_dir(const std::string& path) {
   const std::size_t slash = path.rfind('/');
   if (slash == std::string::npos) return;
-  const UniqueFd parent(open(path.substr(0, slash).c_str(), kOpenDirectory));
-  if (parent.get() >= 0) remove_below(parent.get(), path.substr(slash + 1));
+  const std::string runs = path.substr(0, slash);
+  const UniqueFd parent(open(runs.c_str(), kOpenDirectory));
+  if (parent.get() < 0) return;
+  remove_below(parent.get(), path.substr(slash + 1));
+  // Only when it is empty; a run that starts in this moment makes it again.
+  if (runs.ends_with("/run")) rmdir(runs.c_str());
 }
 
 }  // namespace hpc

@@ -12,8 +12,8 @@ namespace hpc {
 Result<std::string> make_run_dir(const RecordDir& dir, const std::string& host,
                                  const std::string& id);
 
-/// Removes the directory and the files in it; nothing below its directories is touched, and no link
-/// is followed. What cannot be removed stays.
+/// Removes the directory and the files in it, and DIR/run with the last one; nothing below its
+/// directories is touched, and no link is followed. What cannot be removed stays.
 void remove_run_dir(const std::string& path);
 
 }  // namespace hpc

@@ -1,5 +1,6 @@
 #include "node-proxy/run/run_dir.h"
 
+#include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -69,11 +70,45 @@ TEST_F(RunDirTest, RemovingFollowsNoLink) {
   EXPECT_FALSE(fs::exists(made));
   EXPECT_EQ(text(dir + "/kept"), "text");
 
-  fs::create_directory(dir + "/elsewhere");
+  fs::create_directories(dir + "/elsewhere");
+  fs::create_directories(runs);
   put(dir + "/elsewhere/kept", "text");
   fs::create_directory_symlink(dir + "/elsewhere", made);
   remove_run_dir(made);
   EXPECT_TRUE(fs::exists(dir + "/elsewhere/kept"));
+}
+
+TEST_F(RunDirTest, NothingStaysAfterTheLastOne) {
+  const std::string first = make(own("4711-c1-"));
+  const std::string last = make(own("4712-c1-"));
+  remove_run_dir(first);
+  EXPECT_TRUE(fs::exists(last));
+  remove_run_dir(last);
+  EXPECT_FALSE(fs::exists(runs));
+  EXPECT_TRUE(fs::exists(dir + "/.hpc-proxy"));
+}
+
+TEST_F(RunDirTest, OnlyTheFolderOfRunsGoesWithTheLastOne) {
+  fs::create_directories(dir + "/other/run-1");
+  remove_run_dir(dir + "/other/run-1");
+  EXPECT_FALSE(fs::exists(dir + "/other/run-1"));
+  EXPECT_TRUE(fs::exists(dir + "/other"));
+}
+
+TEST_F(RunDirTest, StartsWhileOthersEnd) {
+  const pid_t others = fork();
+  while (others == 0) rmdir(runs.c_str());
+  for (int i = 0; i < 200 && !HasFailure(); ++i) remove_run_dir(make(own("4711-c1-")));
+  kill(others, SIGKILL);
+  EXPECT_EQ(waitpid(others, nullptr, 0), others);
+}
+
+TEST_F(RunDirTest, RecordsThatAreGoneAreNoReasonToGoOnForever) {
+  fs::remove_all(dir + "/.hpc-proxy");
+  const auto made = make_run_dir(records, "c1", own("c1-"));
+  ASSERT_FALSE(made.has_value());
+  EXPECT_EQ(made.error().code, Errc::kSystem);
+  EXPECT_EQ(made.error().where, runs);
 }
 
 TEST_F(RunDirTest, RemovingTakesNoDirectoriesBelow) {
