@@ -119,8 +119,9 @@ class Run final : public KeeperLink::Listener {
   std::unique_ptr<UnmovedWatch> make_watch(pid_t keeper) {
     if (!loopback_) return nullptr;
     UnmovedWatch::Rules rules{geteuid(), keeper, loopback_->addresses.list(), {}};
-    if (auto shared = PortSet::parse(options_.shared_ports))
+    if (auto shared = PortSet::parse(options_.shared_ports)) {
       rules.shared_ports = std::move(*shared);
+    }
     return std::make_unique<UnmovedWatch>(loop_, std::move(rules), print_line);
   }
 
