@@ -2,7 +2,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
-#include <map>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -86,9 +85,9 @@ class LaunchQueue {
   const Order& known_order() const;
 
   Limits limits_;
-  std::map<std::string, User> users_;  // those that launch or wait
-  std::vector<std::string> turns_;     // users that wait; whose turn was longest ago first
-  std::deque<Launch> launching_;       // oldest first
+  std::unordered_map<std::string, User> users_;  // those that launch or wait
+  std::deque<std::string> turns_;  // users that wait; whose turn was longest ago first
+  std::deque<Launch> launching_;   // oldest first
   std::size_t queued_ = 0;
 
   // Asked for each session of a list, so it is played once for each change only.
