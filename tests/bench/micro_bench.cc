@@ -9,10 +9,19 @@
 #include <utility>
 #include <vector>
 
+#include "common/log.h"
+#include "common/loop.h"
 #include "common/port_route.h"
 #include "manager/gateway/user_route.h"
+#include "manager/session/launch_queue.h"
+#include "manager/session/live_sessions.h"
 #include "manager/session/port_pool.h"
 #include "manager/slurm/job_listing.h"
+#include "tests/support/fake_job_launcher.h"
+#include "tests/support/fake_job_poller.h"
+#include "tests/support/fake_logins.h"
+#include "tests/support/fake_store.h"
+#include "tests/support/manual_scheduler.h"
 
 namespace hpc {
 namespace {
@@ -37,6 +46,74 @@ void user_route(benchmark::State& state) {
   }
 }
 BENCHMARK(user_route);
+
+/// So many running sessions, 10 of each user, as after a restart.
+StoreContents running_sessions(std::int64_t count) {
+  StoreContents contents;
+  for (std::int64_t i = 0; i < count; ++i) {
+    SessionRow row;
+    row.id = "s" + std::to_string(1'000'000 + i);
+    row.key = {"user" + std::to_string(i / 10), "main", "vscode",
+               static_cast<unsigned>(i % 10 + 1)};
+    row.state = SessionState::kRunning;
+    row.job_id = std::to_string(4'711'000 + i);
+    row.node = "c1";
+    contents.sessions.push_back({std::move(row), 0});
+  }
+  return contents;
+}
+
+/// What every request to a session asks: its address is read, and the session found by it.
+void session_route(benchmark::State& state) {
+  Loop loop;
+  ManualScheduler scheduler;
+  FakeLogins logins(scheduler);
+  FakeJobLauncher launcher(scheduler);
+  FakeJobPoller poller;
+  FakeStore store;
+  EventLog events(scheduler, 1);
+  Log log(LogLevel::kError, LogFormat::kText, [](auto) {});
+  const LiveSession::Parts parts{loop,
+                                 scheduler,
+                                 logins,
+                                 launcher,
+                                 poller,
+                                 [](std::uint32_t n) { return n - 1; },
+                                 [] { return std::int64_t{0}; },
+                                 log};
+  LiveSessions sessions(parts, store, events, nullptr, {}, [](const auto&, const auto&) {});
+  const auto contents = running_sessions(state.range(0));
+  sessions.restore(contents);
+  std::size_t next = 0;
+  for ([[maybe_unused]] auto round : state) {
+    // 7,919 is prime: one after the other, and far apart.
+    next = (next + 7'919) % contents.sessions.size();
+    const auto& key = contents.sessions[next].row.key;
+    auto route = parse_user_route("/user/" + key.user + "/main/vscode~" + std::to_string(key.slot) +
+                                  "/port/5500/");
+    benchmark::DoNotOptimize(route);
+    if (!sessions.route(key)) state.SkipWithError("not found");
+  }
+}
+BENCHMARK(session_route)->Arg(kFew)->Arg(kMany);
+
+/// One more launch comes while so many wait, 10 of each user; it is asked for its place, and goes.
+void launch_queue(benchmark::State& state) {
+  LaunchQueue queue({10, 1, 10, std::nullopt});
+  for (std::int64_t i = 0; i < state.range(0); ++i) {
+    queue.add("user" + std::to_string(i / 10), "s" + std::to_string(i));
+  }
+  while (queue.take_next()) {
+  }
+  for ([[maybe_unused]] auto round : state) {
+    if (!queue.may_add("one more")) state.SkipWithError("not taken");
+    queue.add("one more", "s");
+    auto place = queue.position("s");
+    benchmark::DoNotOptimize(place);
+    queue.release("s");
+  }
+}
+BENCHMARK(launch_queue)->Arg(kFew)->Arg(kMany)->Unit(benchmark::kMicrosecond);
 
 /// Every port can be had; the pool's own work is what is measured.
 class FreeBinder final : public PortBinder {
