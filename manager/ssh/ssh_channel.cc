@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include "manager/ssh/ssh_limits.h"
 #include "manager/ssh/ssh_pending.h"
 
 namespace hpc {
@@ -140,10 +139,10 @@ bool SshChannel::deliver() {
   std::size_t delivered = 0;
   while (pauses_ == 0 && !aborted_ && slot_->has_unread()) {
     if (delivered >= kReadTurnBytes) return true;
-    const Bytes bytes = slot_->read(/*from_stderr=*/false, kReceiveWindowStart);
+    const Bytes bytes = slot_->read(/*from_stderr=*/false);
     if (bytes.empty()) {
       // Only a broken server sends a forwarded connection a second kind of bytes.
-      if (slot_->read(/*from_stderr=*/true, kReceiveWindowStart).empty()) break;
+      if (slot_->read(/*from_stderr=*/true).empty()) break;
       continue;
     }
     delivered += bytes.size();

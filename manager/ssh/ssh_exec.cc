@@ -108,7 +108,7 @@ class SshCommand final : public std::enable_shared_from_this<SshCommand>, privat
   /// False: past the limit.
   bool collect(bool from_stderr, std::string& into) {
     for (;;) {
-      const Bytes bytes = slot_->read(from_stderr, kReceiveWindowStart);
+      const Bytes bytes = slot_->read(from_stderr);
       if (bytes.empty()) return true;
       if (into.size() + bytes.size() > kExecOutputBytesMax) return false;
       into.append(as_text(bytes));

@@ -157,6 +157,7 @@ void SshLink::open_pending() {
       if (slot->user_ == nullptr || write_blocked()) continue;
       slot->state_ = State::kOpening;
       slot->local_id_ = ++last_local_id_;
+      slot->opening_since_us_ = monotonic_us();
     } else if (slot->state_ != State::kOpening) {
       continue;
     }
@@ -173,6 +174,7 @@ void SshLink::finish_open(SshSlot& slot, int rc) {
   if (rc == SSH_ERROR && (ssh_get_status(session_.get()) & SSH_CLOSED_ERROR) != 0) return;
   SshSlotUser* const user = slot.user_;
   if (rc == SSH_OK) {
+    receive_path_.note_round_trip(monotonic_us() - slot.opening_since_us_);
     slot.state_ = user != nullptr ? SshSlot::State::kOpen : SshSlot::State::kClosing;
     if (user != nullptr) user->slot_opened({});
     return;

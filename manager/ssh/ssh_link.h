@@ -13,10 +13,14 @@
 #include "common/timer.h"
 #include "common/unique_fd.h"
 #include "manager/ssh/libssh_handles.h"
+#include "manager/ssh/receive_window.h"
 
 namespace hpc {
 
 class SshLink;
+
+/// What round trips are measured by.
+inline std::uint64_t monotonic_us() { return uv_hrtime() / 1000; }
 
 /// Whoever uses a channel: an opening, a stream or an exec. All calls come from the link's pump or
 /// its end, on the loop thread and never from inside a call of the user into the link.
@@ -63,9 +67,9 @@ class SshSlot {
   /// Whether write turns are wanted; kept until it is changed.
   void want_write(bool wanted);
 
-  /// Reads what libssh has buffered, at most kReadBytes. The bytes die with the next call. Empty:
-  /// nothing there. `window` is what the server is allowed to send ahead from now on.
-  Bytes read(bool from_stderr, std::size_t window);
+  /// Reads what libssh has buffered, at most kReadBytes, and lets the server send more. The bytes
+  /// die with the next call. Empty: nothing there.
+  Bytes read(bool from_stderr);
   /// Gives libssh at most kWriteTurnBytes; returns how many it took (0: later; the window is
   /// closed, or bytes are still waiting for the socket).
   std::size_t write(Bytes bytes);
@@ -108,6 +112,8 @@ class SshSlot {
   bool remote_eof_ = false;
   bool remote_closed_ = false;
   std::size_t unread_[2] = {0, 0};  // stdout, stderr: buffered in libssh
+  ReceiveWindow window_;
+  std::uint64_t opening_since_us_ = 0;
   int exit_status_ = -1;
 };
 
@@ -177,6 +183,7 @@ class SshLink : public std::enable_shared_from_this<SshLink> {
   UvPtr<uv_poll_t> poll_;
   int armed_ = 0;
   std::unique_ptr<char[]> scratch_;
+  ReceivePath receive_path_;  // before slots_, whose windows use it
   std::list<std::unique_ptr<SshSlot>> slots_;
   // libssh counts its channels up from 42 (FIRST_CHANNEL) and shows the number in error texts only.
   std::uint32_t last_local_id_ = 42;

@@ -11,7 +11,8 @@ SshSlot::SshSlot(SshLink& link, ssh_channel channel, std::string target, OpenSte
       channel_(channel),
       target_(std::move(target)),
       open_step_(std::move(open_step)),
-      user_(&user) {
+      user_(&user),
+      window_(link.receive_path_) {
   ssh_callbacks_init(&callbacks_);
   callbacks_.userdata = this;
   callbacks_.channel_data_function = &SshSlot::on_data;
@@ -25,7 +26,9 @@ SshSlot::SshSlot(SshLink& link, ssh_channel channel, std::string target, OpenSte
 int SshSlot::on_data(ssh_session /*session*/, ssh_channel /*channel*/, void* /*data*/,
                      std::uint32_t length, int is_stderr, void* self) noexcept {
   auto& slot = *static_cast<SshSlot*>(self);
-  slot.unread_[is_stderr != 0 ? 1 : 0] = length;
+  std::size_t& unread = slot.unread_[is_stderr != 0 ? 1 : 0];
+  slot.window_.arrived(length - std::min<std::size_t>(unread, length), length, monotonic_us());
+  unread = length;
   slot.turn_wanted_ = true;
   return 0;
 }
@@ -65,12 +68,11 @@ void SshSlot::want_write(bool wanted) {
   if (wanted) link_.wake();
 }
 
-Bytes SshSlot::read(bool from_stderr, std::size_t window) {
+Bytes SshSlot::read(bool from_stderr) {
   std::size_t& unread = unread_[from_stderr ? 1 : 0];
   if (unread == 0 || link_.dead_) return {};
-  // What a read asks for is what libssh advertises as the window, so a short buffer is read by
-  // asking for the whole window. A long one (the reader was paused) is read in pieces instead.
-  const std::size_t count = unread <= kReadBytes ? window : kReadBytes;
+  // What a read asks for is what libssh opens as the window.
+  const std::size_t count = window_.to_ask_for(kReadBytes, unread, monotonic_us());
   const int got =
       ssh_channel_read_timeout(channel_, link_.scratch_.get(), static_cast<std::uint32_t>(count),
                                from_stderr ? 1 : 0, /*timeout_ms=*/0);
@@ -79,6 +81,7 @@ Bytes SshSlot::read(bool from_stderr, std::size_t window) {
     return {};
   }
   const auto taken = static_cast<std::size_t>(got);
+  window_.was_read(count, unread, taken);
   unread -= std::min(unread, taken);
   return as_bytes(std::string_view(link_.scratch_.get(), taken));
 }
