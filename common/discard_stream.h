@@ -10,4 +10,7 @@ namespace hpc {
 /// of them reaches the former listener any more. Null is fine.
 void discard_stream(Loop& loop, std::unique_ptr<Stream> stream);
 
+/// The same without the cut: the connection ends in good order, and nothing else is heard of it.
+void close_stream(Loop& loop, std::unique_ptr<Stream> stream);
+
 }  // namespace hpc

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "common/discard_stream.h"
 #include "common/timer.h"
 
 namespace hpc {
@@ -12,25 +13,33 @@ constexpr std::uint64_t kSweepMs = 500;
 }  // namespace
 
 /// A connection that waits for its next exchange. It has nothing to say: whatever it says ends it.
+/// As an element of spare_ it has no connection and is nobody's listener.
 class UpstreamPool::Idle final : public Stream::Listener {
  public:
-  Idle(UpstreamPool& pool, std::string key, std::unique_ptr<Stream> stream, std::uint64_t since_ms)
-      : pool_(pool), key_(std::move(key)), stream_(std::move(stream)), since_ms_(since_ms) {
+  explicit Idle(UpstreamPool& pool) : pool_(pool) {}
+
+  /// `self` is this element of `waiting`.
+  void hold(std::unique_ptr<Stream> stream, IdleList& waiting, IdleList::iterator self) {
+    stream_ = std::move(stream);
+    waiting_ = &waiting;
+    self_ = self;
+    since_ms_ = pool_.loop_.now_ms();
     stream_->start(*this);
   }
-  void on_data(Bytes) noexcept override { pool_.drop(key_, this); }
-  void on_end() noexcept override { pool_.drop(key_, this); }
-  void on_drain() noexcept override {}
-  void on_close(const Status&) noexcept override { pool_.drop(key_, this); }
-
   std::unique_ptr<Stream> release() { return std::move(stream_); }
   std::uint64_t since_ms() const { return since_ms_; }
 
+  void on_data(Bytes) noexcept override { pool_.close_one(*waiting_, self_); }
+  void on_end() noexcept override { pool_.close_one(*waiting_, self_); }
+  void on_drain() noexcept override {}
+  void on_close(const Status&) noexcept override { pool_.close_one(*waiting_, self_); }
+
  private:
   UpstreamPool& pool_;
-  std::string key_;
   std::unique_ptr<Stream> stream_;
-  std::uint64_t since_ms_;
+  IdleList* waiting_ = nullptr;  // the list that this element is in, and where it is there
+  IdleList::iterator self_;
+  std::uint64_t since_ms_ = 0;
 };
 
 UpstreamPool::UpstreamPool(Loop& loop, Connector& connector, UpstreamPoolOptions options)
@@ -43,12 +52,12 @@ UpstreamPool::~UpstreamPool() = default;
 
 std::unique_ptr<Pending> UpstreamPool::take(const std::string& key, bool fresh_only,
                                             UpstreamLease& lease, Taken taken) {
-  if (const auto found = idle_.find(key); !fresh_only && found != idle_.end()) {
-    auto idle = std::move(found->second.back());
-    found->second.pop_back();
-    if (found->second.empty()) idle_.erase(found);
+  const auto found = fresh_only ? idle_.end() : idle_.find(key);
+  if (found != idle_.end() && !found->second.empty()) {
+    auto& waiting = found->second;
+    lease = {waiting.back().release(), true};
+    spare_.splice(spare_.end(), waiting, std::prev(waiting.end()));
     --idle_count_;
-    lease = {idle->release(), true};
     return nullptr;
   }
   return connector_.connect(key, [taken = std::move(taken)](auto stream) {
@@ -58,21 +67,20 @@ std::unique_ptr<Pending> UpstreamPool::take(const std::string& key, bool fresh_o
 }
 
 void UpstreamPool::give_back(const std::string& key, std::unique_ptr<Stream> stream) {
-  if (closed_ || idle_count_ >= options_.idle_max) return loop_.defer_delete(std::move(stream));
+  if (closed_ || idle_count_ >= options_.idle_max) return close_stream(loop_, std::move(stream));
   auto& waiting = idle_[key];
-  if (waiting.size() >= options_.idle_per_key_max) {
-    loop_.defer_delete(std::move(waiting.front()));
-    waiting.erase(waiting.begin());
-    --idle_count_;
-  }
-  waiting.push_back(std::make_unique<Idle>(*this, key, std::move(stream), loop_.now_ms()));
+  if (waiting.size() >= options_.idle_per_key_max) close_one(waiting, waiting.begin());
+  if (spare_.empty()) spare_.emplace_back(*this);
+  waiting.splice(waiting.end(), spare_, spare_.begin());
+  const auto last = std::prev(waiting.end());
+  last->hold(std::move(stream), waiting, last);
   ++idle_count_;
   if (!sweep_->active()) sweep_->start(kSweepMs);
 }
 
 void UpstreamPool::close_idle() {
   for (auto& [key, waiting] : idle_) {
-    for (auto& idle : waiting) loop_.defer_delete(std::move(idle));
+    for (auto& idle : waiting) close_stream(loop_, idle.release());
   }
   idle_.clear();
   idle_count_ = 0;
@@ -84,30 +92,23 @@ void UpstreamPool::close() {
   close_idle();
 }
 
-void UpstreamPool::drop(const std::string& key, Idle* idle) {
-  const auto found = idle_.find(key);
-  if (found == idle_.end()) return;
-  std::erase_if(found->second, [&](std::unique_ptr<Idle>& held) {
-    if (held.get() != idle) return false;
-    loop_.defer_delete(std::move(held));
-    --idle_count_;
-    return true;
-  });
-  if (found->second.empty()) idle_.erase(found);
+void UpstreamPool::close_one(IdleList& waiting, IdleList::iterator idle) {
+  close_stream(loop_, idle->release());
+  spare_.splice(spare_.end(), waiting, idle);
+  --idle_count_;
 }
 
+// The oldest of each list are in front, so that only those are looked at that are closed.
 void UpstreamPool::sweep() {
   const auto now = loop_.now_ms();
   for (auto& [key, waiting] : idle_) {
-    std::erase_if(waiting, [&](std::unique_ptr<Idle>& held) {
-      if (now - held->since_ms() < options_.idle_ms) return false;
-      loop_.defer_delete(std::move(held));
-      --idle_count_;
-      return true;
-    });
+    while (!waiting.empty() && now - waiting.front().since_ms() >= options_.idle_ms) {
+      close_one(waiting, waiting.begin());
+    }
   }
   std::erase_if(idle_, [](const auto& entry) { return entry.second.empty(); });
-  if (idle_count_ > 0) sweep_->start(kSweepMs);
+  if (idle_count_ > 0) return sweep_->start(kSweepMs);
+  spare_.clear();
 }
 
 }  // namespace hpc

@@ -1,5 +1,8 @@
 #include "common/upstream_pool.h"
 
+#include <string>
+#include <vector>
+
 #include "tests/support/fake_upstream.h"
 #include "tests/support/loop_fixture.h"
 
@@ -72,6 +75,37 @@ TEST_F(UpstreamPoolTest, KeepsAtMostItsLimits) {
   EXPECT_EQ(pool.idle_count(), 3U);
 }
 
+TEST_F(UpstreamPoolTest, PastTheLimitOfAKeyTheOldestIsClosedAndTheNewOneKept) {
+  UpstreamPool pool(loop, connector);
+  const std::size_t limit = UpstreamPoolOptions{}.idle_per_key_max;
+  EXPECT_EQ(limit, 128U);
+  std::vector<FakeStream*> streams;
+  for (std::size_t i = 0; i < limit + 1; ++i) streams.push_back(give_back(pool, "a"));
+  EXPECT_EQ(pool.idle_count(), limit);
+  for (std::size_t i = limit; i > 0; --i) EXPECT_EQ(take(pool, "a").stream.get(), streams[i]);
+  EXPECT_FALSE(take(pool, "a").stream);
+}
+
+TEST_F(UpstreamPoolTest, PastTheLimitOfAllKeysTheNewOneIsClosed) {
+  UpstreamPool pool(loop, connector);
+  const std::size_t limit = UpstreamPoolOptions{}.idle_max;
+  EXPECT_EQ(limit, 256U);
+  for (std::size_t i = 0; i < limit + 1; ++i) give_back(pool, std::to_string(i));
+  EXPECT_EQ(pool.idle_count(), limit);
+  EXPECT_TRUE(take(pool, std::to_string(limit - 1)).stream);
+  EXPECT_FALSE(take(pool, std::to_string(limit)).stream);
+}
+
+TEST_F(UpstreamPoolTest, LastWordsOfADroppedConnectionDoNotEndItsSuccessor) {
+  UpstreamPool pool(loop, connector);
+  auto* dropped = give_back(pool, "a");
+  dropped->deliver("x");
+  give_back(pool, "a");
+  dropped->deliver_end();
+  EXPECT_EQ(pool.idle_count(), 1U);
+  EXPECT_FALSE(dropped->failure()) << "an idle connection ends in good order";
+}
+
 TEST_F(UpstreamPoolTest, WhateverAnIdleConnectionSaysEndsIt) {
   UpstreamPool pool(loop, connector);
   give_back(pool, "a")->deliver("x");
@@ -88,6 +122,17 @@ TEST_F(UpstreamPoolTest, DropsWhatIsIdleTooLong) {
   UpstreamPool pool(loop, connector, {.idle_ms = 1, .idle_per_key_max = 2, .idle_max = 2});
   give_back(pool, "a");
   EXPECT_TRUE(wait_for([&] { return pool.idle_count() == 0; }));
+}
+
+TEST_F(UpstreamPoolTest, SweepLeavesWhatIsYoung) {
+  UpstreamPool pool(loop, connector, {.idle_ms = 1000, .idle_per_key_max = 8, .idle_max = 8});
+  give_back(pool, "old");
+  give_back(pool, "both");
+  const auto begun_ms = loop.now_ms();
+  EXPECT_TRUE(wait_for([&] { return loop.now_ms() >= begun_ms + 700; }));
+  auto* young = give_back(pool, "both");
+  EXPECT_TRUE(wait_for([&] { return pool.idle_count() == 1; }));
+  EXPECT_EQ(take(pool, "both").stream.get(), young);
 }
 
 TEST_F(UpstreamPoolTest, ClosedPoolKeepsNothing) {
