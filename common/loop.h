@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "common/clock.h"
+#include "common/timer_wheel.h"
 #include "common/uv_handle.h"
 
 namespace hpc {
@@ -46,19 +47,33 @@ class Loop final : public Clock {
   /// Destroys `thing` in the next turn. The only way for an object to end itself from a callback.
   template <class T>
   void defer_delete(std::unique_ptr<T> thing) {
-    std::shared_ptr<T> held = std::move(thing);  // std::function must be copyable; one owner still
-    post([held]() mutable { held.reset(); });
+    if (thing) post_task({thing.release(), [](void* held) { delete static_cast<T*>(held); }});
   }
+
+  /// Calls `entry` once in `delay_ms`, exact to the millisecond of now_ms(); one that waits already
+  /// is set anew. Costs the same however many wait.
+  void start_timer(TimerWheel::Entry& entry, std::uint64_t delay_ms);
+  void stop_timer(TimerWheel::Entry& entry);
 
   /// Scratch space that every stream of this loop reads into. Valid until the callback returns.
   std::span<char> read_buffer() { return read_buffer_; }
 
  private:
+  struct Task {
+    void* object;
+    void (*run)(void*);  // also frees it
+  };
+  void post_task(Task task);
   void run_posted();
+  void set_alarm();
+  void on_alarm();
 
   uv_loop_t loop_{};
   UvPtr<uv_idle_t> idle_;
-  std::vector<std::function<void()>> posted_;
+  std::vector<Task> posted_, running_;  // both keep their memory for the next turns
+  UvPtr<uv_timer_t> alarm_;             // the one libuv timer behind all of ours
+  std::uint64_t alarm_at_ms_ = 0;       // while it is active
+  TimerWheel timers_;
   std::array<char, kReadBytes> read_buffer_{};
 };
 
