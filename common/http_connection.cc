@@ -14,21 +14,23 @@ constexpr std::size_t kReadAheadMax = std::size_t{64} * 1024;
 }  // namespace
 
 HttpConnection::HttpConnection(HttpServer& server, std::unique_ptr<Stream> stream, ClientInfo info)
-    : server_(server),
-      stream_(std::move(stream)),
-      info_(std::move(info)),
-      parser_(HttpParser::Kind::kRequest, server.options_.limits, *this),
-      timer_(server.loop_, [this] { on_deadline(); }) {
+    : server_(server), stream_(std::move(stream)), info_(std::move(info)) {
   ++server_.stats_.open_connections;
   counted_unauthenticated_ = info_.peer_is_ours != 1;
   if (counted_unauthenticated_) ++server_.stats_.unauthenticated_connections;
 }
 
-HttpConnection::~HttpConnection() {
+HttpConnection::~HttpConnection() { leave_server(); }
+
+void HttpConnection::leave_server() {
+  if (std::exchange(left_server_, true)) return;
+  server_.loop_.stop_timer(*this);
   --server_.stats_.open_connections;
   if (counted_unauthenticated_) --server_.stats_.unauthenticated_connections;
   if (exchange_) --server_.stats_.open_exchanges;
   if (relay_) --server_.stats_.open_websockets;
+  // Without a message's end it is not given back but destroyed with this object.
+  if (message_complete()) server_.request_kits_.give_back(std::move(kit_));
 }
 
 void HttpConnection::start() {
@@ -51,13 +53,13 @@ void HttpConnection::refuse(int status, std::string_view detail) {
 void HttpConnection::drain() {
   keep_ = false;
   if (exchange_) exchange_->drain();
-  if (!exchange_ && !relay_ && !closing_ && parser_.at_message_start()) close_gently();
+  if (!exchange_ && !relay_ && !closing_ && at_message_start()) close_gently();
 }
 
 void HttpConnection::cut(const Error& why) {
   if (relay_) return relay_->abort(why);
-  if (closing_ && stream_->queued_bytes() == 0) {
-    linger_until_ms_ = 0;
+  if (linger_ && stream_->queued_bytes() == 0) {
+    linger_->until_ms = 0;
     return set_deadline(Deadline::kLinger, 0);
   }
   stream_->abort(why);
@@ -71,29 +73,30 @@ void HttpConnection::cut_traffic(const Error& why) {
 }
 
 // A request is complete and its exchange still runs: the next one waits in held_.
-bool HttpConnection::waits_for_answer() const { return exchange_ && parser_.message_complete(); }
+bool HttpConnection::waits_for_answer() const { return exchange_ && message_complete(); }
 
 void HttpConnection::on_data(Bytes bytes) noexcept {
   if (closing_) {
-    still_sends_ = true;
+    if (linger_) linger_->still_sends = true;
     return;
   }
   if (waits_for_answer()) {
     hold(bytes);
     return set_deadline_after_read();
   }
-  if (!held_.empty()) return hold(bytes);
+  if (!holds_nothing()) return hold(bytes);
   consume(bytes);
 }
 
 void HttpConnection::consume(Bytes bytes) {
   while (!bytes.empty() && !closing_ && !waits_for_answer()) {
-    const auto used = parser_.feed(bytes);
+    if (!kit_) kit_ = server_.request_kits_.lend(*this);
+    const auto used = kit_->parser.feed(bytes);
     if (!used) return refuse(used.error().status, used.error().detail);
     bytes = bytes.subspan(*used);
     if (exchange_) {
       exchange_->flush_request();
-    } else if (answered_ && parser_.message_complete()) {
+    } else if (answered_ && message_complete()) {
       after_answer();
     }
   }
@@ -103,13 +106,13 @@ void HttpConnection::consume(Bytes bytes) {
 }
 
 void HttpConnection::hold(Bytes bytes) {
-  held_.append(as_text(bytes));
-  if (held_.size() >= kReadAheadMax) stream_->pause_read(PauseReason::kMessageDone);
+  held().append(as_text(bytes));
+  if (held().size() >= kReadAheadMax) stream_->pause_read(PauseReason::kMessageDone);
 }
 
 void HttpConnection::continue_reading() {
   std::string held;
-  held.swap(held_);
+  if (kit_) held.swap(this->held());
   stream_->resume_read(PauseReason::kMessageDone);
   consume(as_bytes(held));
   if (client_ended_ && !exchange_ && !closing_) close_gently();
@@ -117,7 +120,7 @@ void HttpConnection::continue_reading() {
 
 void HttpConnection::on_head() noexcept {
   ++server_.stats_.requests;
-  const auto& head = parser_.request_head();
+  const auto& head = request_head();
   auto decision = server_.handler_.on_request(head, info_);
   note_authenticated();
   // Whoever has not been let in gets one answer (and one more after our hello).
@@ -133,13 +136,15 @@ void HttpConnection::on_head() noexcept {
 }
 
 std::unique_ptr<Exchange> HttpConnection::make_exchange(Decision decision) {
-  const auto& head = parser_.request_head();
+  const auto& head = request_head();
   Exchange::Client& client = *this;
-  traffic_owner_.clear();
+  traffic_owner_.reset();
   if (auto* forward = std::get_if<Forward>(&decision)) {
-    traffic_owner_ = std::move(forward->owner);
-    return std::make_unique<HttpExchange>(server_.loop_, client, server_.budget_, head,
-                                          std::move(*forward), keep_);
+    if (!forward->owner.empty()) {
+      traffic_owner_ = std::make_unique<std::string>(std::move(forward->owner));
+    }
+    return std::make_unique<HttpExchange>(server_.loop_, client, server_.budget_,
+                                          server_.answer_kits_, head, std::move(*forward), keep_);
   }
   return std::make_unique<LocalExchange>(server_.loop_, client, head,
                                          std::move(std::get<Serve>(decision).responder), keep_);
@@ -160,32 +165,35 @@ void HttpConnection::note_authenticated() {
 }
 
 void HttpConnection::answer(const LocalAnswer& answer) {
-  const auto& head = parser_.request_head();
-  const auto text = write_answer(answer, head.method == "HEAD", keep_, head.version_minor);
+  // A connection may be refused before it has said anything.
+  const bool head_only = kit_ && request_head().method == "HEAD";
+  const int version_minor = kit_ ? request_head().version_minor : 1;
+  const auto text = write_answer(answer, head_only, keep_, version_minor);
   stream_->write(as_bytes(text));
   if (!keep_) close_gently();
 }
 
-// The current request and its answer are both complete.
+// The current request and its answer are both complete. Never from inside the parser.
 void HttpConnection::after_answer() {
   if (!keep_ || server_.draining_) return close_gently();
   answered_ = false;
-  parser_.next_message();
+  if (!holds_nothing()) return kit_->parser.next_message();
+  server_.request_kits_.give_back(std::move(kit_));
 }
 
 void HttpConnection::on_exchange_done(bool intact) noexcept {
   retire_exchange();
   // An answer that came before the request was read to its end: the rest is not worth reading.
-  if (!intact || !parser_.message_complete()) return close_gently();
+  if (!intact || !message_complete()) return close_gently();
   after_answer();
   if (closing_) return;
-  if (held_.empty() && !client_ended_) return set_deadline_after_read();
+  if (holds_nothing() && !client_ended_) return set_deadline_after_read();
   set_deadline(Deadline::kContinue, 0);
 }
 
 void HttpConnection::on_exchange_answer(LocalAnswer local) noexcept {
   retire_exchange();
-  if (!parser_.message_complete() || local.close) keep_ = false;
+  if (!message_complete() || local.close) keep_ = false;
   answer(local);
   if (closing_) return;
   after_answer();
@@ -203,14 +211,17 @@ void HttpConnection::on_exchange_upgraded(std::unique_ptr<Stream> upstream, Byte
   set_deadline(Deadline::kNone, 0);
   stream_->resume_read(PauseReason::kMessageDone);
   ++server_.stats_.open_websockets;
-  relay_ = std::make_unique<Relay>(
-      std::move(stream_), std::move(upstream), &server_.budget_,
-      [this](const Status&) { server_.remove(this); },
-      [this](std::size_t from_client, std::size_t from_target) {
-        count_body(from_client, from_target);
-      });
-  relay_->start(as_bytes(held_), early);
-  held_ = {};
+  Relay::Owner& owner = *this;
+  relay_ =
+      std::make_unique<Relay>(std::move(stream_), std::move(upstream), &server_.budget_, &owner);
+  relay_->start(as_bytes(held()), early);
+  server_.request_kits_.give_back(std::move(kit_));
+}
+
+void HttpConnection::on_relay_done(const Status&) noexcept { server_.remove(this); }
+
+void HttpConnection::on_relay_bytes(std::size_t from_client, std::size_t from_target) noexcept {
+  count_body(from_client, from_target);
 }
 
 void HttpConnection::count_body(std::size_t from_client, std::size_t to_client) noexcept {
@@ -235,7 +246,7 @@ void HttpConnection::on_end() noexcept {
   client_ended_ = true;
   if (closing_) return;
   // A closed browser tab looks the same as a half-close: the kernel may know the difference.
-  if (exchange_ && server_.options_.peer_still_open && parser_.message_complete() &&
+  if (exchange_ && server_.options_.peer_still_open && message_complete() &&
       server_.options_.peer_still_open(info_)) {
     return;
   }
@@ -259,24 +270,24 @@ void HttpConnection::on_close(const Status&) noexcept {
 void HttpConnection::close_gently() {
   if (closing_) return;
   closing_ = true;
-  held_.clear();
+  if (kit_) held().clear();
   for (const auto why : {PauseReason::kPeerQueueFull, PauseReason::kMessageDone,
                          PauseReason::kNoUpstream, PauseReason::kMemoryBound}) {
     stream_->resume_read(why);
   }
   stream_->shutdown_write();
-  linger_bytes_ = stream_->queued_bytes();
-  linger_since_ms_ = server_.loop_.now_ms();
-  linger_until_ms_ = linger_since_ms_ + server_.options_.linger_total_ms;
+  const auto now_ms = server_.loop_.now_ms();
+  linger_ = std::make_unique<Linger>(
+      Linger{now_ms + server_.options_.linger_total_ms, stream_->queued_bytes(), now_ms});
   set_deadline(Deadline::kLinger, server_.options_.linger_ms);
 }
 
 void HttpConnection::set_deadline(Deadline what, std::uint64_t delay_ms) {
   deadline_ = what;
   if (what == Deadline::kNone) {
-    timer_.stop();
+    server_.loop_.stop_timer(*this);
   } else {
-    timer_.start(delay_ms);
+    server_.loop_.start_timer(*this, delay_ms);
   }
 }
 
@@ -284,12 +295,12 @@ void HttpConnection::set_deadline_after_read() {
   if (counted_unauthenticated_) return;  // its one deadline runs since it was accepted
   const auto& options = server_.options_;
   if (waits_for_answer()) {
-    const bool full = held_.size() >= kReadAheadMax;
+    const bool full = held().size() >= kReadAheadMax;
     set_deadline(full ? Deadline::kReadAhead : Deadline::kNone, options.peer_look_ms);
-  } else if (parser_.in_body()) {
+  } else if (kit_ && kit_->parser.in_body()) {
     silent_since_ms_ = server_.loop_.now_ms();
     set_deadline(Deadline::kBody, std::min(options.body_timeout_ms, options.peer_look_ms));
-  } else if (parser_.at_message_start()) {
+  } else if (at_message_start()) {
     set_deadline(Deadline::kIdle, options.idle_timeout_ms);
   } else if (deadline_ != Deadline::kHead) {  // in total, from the head's first byte
     set_deadline(Deadline::kHead, options.head_timeout_ms);
@@ -307,7 +318,7 @@ void HttpConnection::on_deadline() {
       return close_gently();
     case Deadline::kFirstAnswer:
     case Deadline::kHead:
-      if (parser_.at_message_start()) return close_gently();
+      if (at_message_start()) return close_gently();
       return refuse(408, "the request head took too long");
     case Deadline::kBody:
       return on_body_deadline();
@@ -361,13 +372,13 @@ void HttpConnection::leave_client() {
 void HttpConnection::on_linger() {
   const std::size_t left = stream_->queued_bytes();
   const std::uint64_t now_ms = server_.loop_.now_ms();
-  const bool still_sends = std::exchange(still_sends_, false) && info_.authenticated;
-  if (left == 0 && still_sends && now_ms < linger_until_ms_) {
+  const bool still_sends = std::exchange(linger_->still_sends, false) && info_.authenticated;
+  if (left == 0 && still_sends && now_ms < linger_->until_ms) {
     return set_deadline(Deadline::kLinger, server_.options_.linger_ms);
   }
   if (left == 0) return server_.remove(this);
-  if (std::exchange(linger_bytes_, left) != left) linger_since_ms_ = now_ms;
-  if (now_ms - linger_since_ms_ >= server_.options_.idle_timeout_ms) {
+  if (std::exchange(linger_->bytes, left) != left) linger_->since_ms = now_ms;
+  if (now_ms - linger_->since_ms >= server_.options_.idle_timeout_ms) {
     return stream_->abort({Errc::kTimeout, "client", "too slow"});
   }
   set_deadline(Deadline::kLinger, server_.options_.linger_ms);

@@ -6,8 +6,9 @@
 
 #include "common/exchange.h"
 #include "common/http_server.h"
+#include "common/parser_kit.h"
 #include "common/relay.h"
-#include "common/timer.h"
+#include "common/timer_wheel.h"
 
 namespace hpc {
 
@@ -15,9 +16,14 @@ namespace hpc {
 /// answers or lets an exchange answer, and becomes a relay after an upgrade.
 ///
 /// Owner: the HttpServer, which it asks to be removed when the connection has closed.
+///
+/// Most connections wait most of the time, for the next request or as a WebSocket: what a request
+/// takes is borrowed of the server while there is one, and given back behind its answer.
 class HttpConnection final : private Stream::Listener,
                              private HttpParser::Listener,
-                             private Exchange::Client {
+                             private Exchange::Client,
+                             private Relay::Owner,
+                             private TimerWheel::Entry {
  public:
   HttpConnection(HttpServer& server, std::unique_ptr<Stream> stream, ClientInfo info);
   ~HttpConnection();
@@ -33,11 +39,15 @@ class HttpConnection final : private Stream::Listener,
   void cut(const Error& why);
   /// Is a request forwarded for `owner`, or was this connection upgraded for it?
   bool carries_traffic_of(std::string_view owner) const {
-    return (exchange_ || relay_) && !owner.empty() && traffic_owner_ == owner;
+    return (exchange_ || relay_) && traffic_owner_ && *traffic_owner_ == owner;
   }
   void cut_traffic(const Error& why);
+  /// Its part in the server's counters ends, and what it borrowed is given back; it may outlive the
+  /// server from now on.
+  void leave_server();
 
  private:
+  friend class HttpServer;  // its list
   /// What the one timer of a connection stands for.
   enum class Deadline : std::uint8_t {
     kNone,
@@ -63,7 +73,16 @@ class HttpConnection final : private Stream::Listener,
   void on_exchange_broken(const Error& why) noexcept override;
   void on_exchange_upgraded(std::unique_ptr<Stream> upstream, Bytes early) noexcept override;
   void count_body(std::size_t from_client, std::size_t to_client) noexcept override;
+  void on_relay_done(const Status& why) noexcept override;
+  void on_relay_bytes(std::size_t from_client, std::size_t from_target) noexcept override;
+  void on_due() noexcept override { on_deadline(); }
 
+  /// What has been read ahead while an exchange runs; at most kReadAheadMax and one read.
+  std::string& held() { return kit_->texts[0]; }
+  bool holds_nothing() const { return !kit_ || kit_->texts[0].empty(); }
+  bool at_message_start() const { return !kit_ || kit_->parser.at_message_start(); }
+  bool message_complete() const { return kit_ && kit_->parser.message_complete(); }
+  const RequestHead& request_head() const { return kit_->parser.request_head(); }
   bool waits_for_answer() const;
   void consume(Bytes bytes);
   void hold(Bytes bytes);
@@ -82,26 +101,32 @@ class HttpConnection final : private Stream::Listener,
   void leave_client();
   void on_linger();
 
+  /// For a connection that is being closed.
+  struct Linger {
+    std::uint64_t until_ms;    // for a client that still sends
+    std::size_t bytes;         // what was still queued at the last look
+    std::uint64_t since_ms;    // when that number last became smaller
+    bool still_sends = false;  // bytes came since the last look that nobody wants
+  };
+
   HttpServer& server_;
+  HttpConnection* next_ = nullptr;  // in the server's list
+  HttpConnection* previous_ = nullptr;
   std::unique_ptr<Stream> stream_;
   ClientInfo info_;
-  HttpParser parser_;
+  std::unique_ptr<ParserKit> kit_;  // from the first byte of a request to the end of its answer
   std::unique_ptr<Exchange> exchange_;
   std::unique_ptr<Relay> relay_;
-  std::string traffic_owner_;  // of exchange_ or relay_
-  std::string held_;  // read ahead while an exchange runs; at most kReadAheadMax and one read
-  Timer timer_;
-  Deadline deadline_ = Deadline::kNone;
+  std::unique_ptr<std::string> traffic_owner_;  // of exchange_ or relay_; never empty
+  std::unique_ptr<Linger> linger_;
   std::uint64_t silent_since_ms_ = 0;  // inside a body, while we read: when the last part came
-  bool still_sends_ = false;           // bytes came since the last look that nobody wants
-  std::uint64_t linger_until_ms_ = 0;  // for a client that still sends
-  std::size_t linger_bytes_ = 0;       // what was still queued at the last look
-  std::uint64_t linger_since_ms_ = 0;  // when that number last became smaller
-  bool keep_ = true;                   // another request may follow this one
-  bool answered_ = false;              // the current request has its local answer
-  bool closing_ = false;               // our last byte is written; what still comes is thrown away
+  Deadline deadline_ = Deadline::kNone;
+  bool keep_ = true;       // another request may follow this one
+  bool answered_ = false;  // the current request has its local answer
+  bool closing_ = false;   // our last byte is written; what still comes is thrown away
   bool client_ended_ = false;
   bool counted_unauthenticated_ = true;
+  bool left_server_ = false;
 };
 
 }  // namespace hpc

@@ -9,25 +9,25 @@ namespace hpc {
 
 namespace {
 
-// Of an answer, notes on hostile upstreams: more is no head but an attack on memory.
-constexpr HttpLimits kAnswerLimits{std::size_t{8} * 1024, std::size_t{64} * 1024, 200};
-
 bool is_retryable(std::string_view method) {
   return method == "GET" || method == "HEAD" || method == "OPTIONS";
 }
 
 }  // namespace
 
-HttpExchange::HttpExchange(Loop& loop, Client& client, BufferBudget& budget,
+HttpExchange::HttpExchange(Loop& loop, Client& client, BufferBudget& budget, ParserPool& kits,
                            const RequestHead& request, Forward forward, bool may_keep_client)
     : loop_(loop),
       client_(client),
       request_(request),
       forward_(std::move(forward)),
       may_keep_client_(may_keep_client),
-      parser_(HttpParser::Kind::kResponse, kAnswerLimits, *this),
+      kits_(kits),
+      kit_(kits.lend(*this)),
       share_(budget, [this] { on_budget(); }),
-      to_client_(client.client_stream()) {}
+      to_client_(client.client_stream()) {
+  to_client_.text().swap(kit_->texts[0]);
+}
 
 HttpExchange::~HttpExchange() { abandon(); }
 
@@ -36,6 +36,13 @@ void HttpExchange::abandon() {
   pending_.reset();
   share_.release();
   discard_stream(loop_, std::move(upstream_));
+}
+
+// Not from inside the parser. The texts' memory is for the next exchange.
+void HttpExchange::give_back_kit() {
+  to_client_.text().swap(kit_->texts[0]);
+  if (to_upstream_) to_upstream_->text().swap(kit_->texts[1]);
+  kits_.give_back(std::move(kit_));
 }
 
 void HttpExchange::start() { take_upstream(false); }
@@ -57,10 +64,11 @@ void HttpExchange::on_taken(Result<UpstreamLease> lease) noexcept {
 void HttpExchange::attach(UpstreamLease lease) {
   upstream_ = std::move(lease.stream);
   reused_ = lease.reused;
-  to_upstream_ = std::make_unique<OutBatch>(*upstream_);
+  to_upstream_.emplace(*upstream_);
+  to_upstream_->text().swap(kit_->texts[1]);
   upstream_->start(*this);
-  parser_.expect_head_answer(request_.method == "HEAD");
-  parser_.expect_upgrade(request_.websocket_upgrade);
+  parser().expect_head_answer(request_.method == "HEAD");
+  parser().expect_upgrade(request_.websocket_upgrade);
   write_request_head();
   while (!early_body_.empty()) {
     const auto front = early_body_.front();
@@ -107,7 +115,7 @@ void HttpExchange::flush_request() {
 void HttpExchange::on_data(Bytes bytes) noexcept {
   if (over_) return;
   answer_started_ = true;
-  const auto used = parser_.feed(bytes);
+  const auto used = parser().feed(bytes);
   if (!used)
     return upstream_failed({Errc::kNetwork, "upstream", "bad answer: " + used.error().detail});
   if (upgrading_) return upgrade(bytes.subspan(*used));
@@ -118,8 +126,8 @@ void HttpExchange::on_data(Bytes bytes) noexcept {
 
 void HttpExchange::on_end() noexcept {
   if (over_) return;
-  const bool nothing_yet = parser_.at_message_start();
-  const auto ended = parser_.finish();
+  const bool nothing_yet = parser().at_message_start();
+  const auto ended = parser().finish();
   if (ended && answer_done_) return finish(false);
   upstream_failed({Errc::kNetwork, "upstream",
                    nothing_yet ? "closed the connection without an answer"
@@ -152,7 +160,7 @@ void HttpExchange::on_close(const Status& why) noexcept {
 }
 
 void HttpExchange::on_head() noexcept {
-  const auto& head = parser_.response_head();
+  const auto& head = parser().response_head();
   client_.count_body(0, 0);  // an answer without a body, and an upgrade, is use of the app as well
   if (head.websocket_upgrade) {
     upgrading_ = true;
@@ -229,7 +237,7 @@ void HttpExchange::on_message_end() noexcept {
 void HttpExchange::finish(bool upstream_clean) {
   over_ = true;
   to_client_.flush();
-  const auto& head = parser_.response_head();
+  const auto& head = parser().response_head();
   const bool reusable = upstream_clean && request_done_ && head.keep_alive &&
                         head.framing.kind != BodyKind::kUntilClose &&
                         upstream_->queued_bytes() == 0;
@@ -239,13 +247,15 @@ void HttpExchange::finish(bool upstream_clean) {
     discard_stream(loop_, std::move(upstream_));
   }
   share_.release();
+  give_back_kit();
   client_.on_exchange_done(answer_framing_.kind != BodyKind::kUntilClose);
 }
 
 void HttpExchange::upgrade(Bytes early) {
   over_ = true;
-  write_response_head(parser_.response_head(), {}, false);
+  write_response_head(parser().response_head(), {}, false);
   to_client_.flush();
+  give_back_kit();
   client_.on_exchange_upgraded(std::move(upstream_), early);
 }
 
@@ -253,7 +263,7 @@ void HttpExchange::upstream_failed(const Error& why) {
   discard_stream(loop_, std::move(upstream_));
   if (may_retry()) {
     retried_ = true;
-    parser_.next_message();
+    parser().next_message();
     return take_upstream(true);
   }
   over_ = true;

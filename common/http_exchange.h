@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "common/buffer_budget.h"
@@ -10,6 +11,7 @@
 #include "common/http_parser.h"
 #include "common/http_writer.h"
 #include "common/loop.h"
+#include "common/parser_kit.h"
 
 namespace hpc {
 
@@ -20,9 +22,10 @@ namespace hpc {
 /// Destroying it before its end cuts the upstream connection at once.
 class HttpExchange final : public Exchange, private Stream::Listener, private HttpParser::Listener {
  public:
-  /// `may_keep_client`: the connection could carry another request after this one.
-  HttpExchange(Loop& loop, Client& client, BufferBudget& budget, const RequestHead& request,
-               Forward forward, bool may_keep_client);
+  /// `may_keep_client`: the connection could carry another request after this one. `kits` lends the
+  /// parser of the answer; like `budget`, it must live until abandon() or the last callback.
+  HttpExchange(Loop& loop, Client& client, BufferBudget& budget, ParserPool& kits,
+               const RequestHead& request, Forward forward, bool may_keep_client);
   ~HttpExchange() override;
   HttpExchange(const HttpExchange&) = delete;
   HttpExchange& operator=(const HttpExchange&) = delete;
@@ -46,6 +49,8 @@ class HttpExchange final : public Exchange, private Stream::Listener, private Ht
   void on_body(Bytes bytes) noexcept override;
   void on_message_end() noexcept override;
 
+  HttpParser& parser() { return kit_->parser; }
+  void give_back_kit();
   void take_upstream(bool fresh_only);
   void on_taken(Result<UpstreamLease> lease) noexcept;
   void attach(UpstreamLease lease);
@@ -67,13 +72,14 @@ class HttpExchange final : public Exchange, private Stream::Listener, private Ht
   const RequestHead& request_;
   Forward forward_;
   const bool may_keep_client_;
-  HttpParser parser_;
+  ParserPool& kits_;
+  std::unique_ptr<ParserKit> kit_;  // until the exchange is over
   std::unique_ptr<Pending> pending_;
   std::unique_ptr<Stream> upstream_;
   ByteQueue early_body_;  // read before there was an upstream; at most one read
   BudgetShare share_;
   OutBatch to_client_;
-  std::unique_ptr<OutBatch> to_upstream_;
+  std::optional<OutBatch> to_upstream_;
   Framing answer_framing_;              // towards the client
   std::unique_ptr<BodyFilter> filter_;  // of the answer; mostly none
   bool reused_ = false;                 // the upstream connection has carried an exchange before

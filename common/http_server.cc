@@ -10,6 +10,8 @@ namespace hpc {
 namespace {
 // Connections past a limit that may stay for the moment it takes to read their 503.
 constexpr std::size_t kRefusedMax = 64;
+// Of an answer, notes on hostile upstreams: more is no head but an attack on memory.
+constexpr HttpLimits kAnswerLimits{std::size_t{8} * 1024, std::size_t{64} * 1024, 200};
 }  // namespace
 
 ClientInfo client_info(const TcpStream& stream) {
@@ -42,9 +44,13 @@ HttpServer::HttpServer(Loop& loop, HttpHandler& handler, HttpServerOptions optio
       handler_(handler),
       options_(std::move(options)),
       budget_(options_.buffer_bytes_max),
+      request_kits_(HttpParser::Kind::kRequest, options_.limits),
+      answer_kits_(HttpParser::Kind::kResponse, kAnswerLimits),
       drain_timer_(loop, [this] { cut_all(); }) {}
 
-HttpServer::~HttpServer() = default;
+HttpServer::~HttpServer() {
+  while (connections_ != nullptr) take_out(connections_).reset();
+}
 
 HttpServerStats HttpServer::stats() const {
   HttpServerStats now = stats_;
@@ -63,8 +69,10 @@ void HttpServer::adopt(std::unique_ptr<Stream> stream, ClientInfo info) {
     return loop_.defer_delete(std::move(stream));
   }
   auto connection = std::make_unique<HttpConnection>(*this, std::move(stream), std::move(info));
-  auto* raw = connection.get();
-  connections_.emplace(raw, std::move(connection));
+  auto* raw = connection.release();
+  raw->next_ = connections_;
+  if (connections_ != nullptr) connections_->previous_ = raw;
+  connections_ = raw;
   raw->start();
   if (full) raw->refuse(503, "too many connections");
 }
@@ -73,32 +81,40 @@ void HttpServer::drain(std::uint64_t limit_ms, std::function<void()> done) {
   draining_ = true;
   drained_ = std::move(done);
   drain_timer_.start(limit_ms);
-  for (auto& [raw, connection] : connections_) raw->drain();
+  for (auto* each = connections_; each != nullptr; each = each->next_) each->drain();
   check_drained();
 }
 
 void HttpServer::cut_all() {
-  for (auto& [raw, connection] : connections_) {
-    raw->cut({Errc::kTimeout, "drain", "still busy at the end of the drain"});
+  for (auto* each = connections_; each != nullptr; each = each->next_) {
+    each->cut({Errc::kTimeout, "drain", "still busy at the end of the drain"});
   }
 }
 
 void HttpServer::cut_traffic_of(std::string_view owner, const Error& why) {
-  for (auto& [raw, connection] : connections_) {
-    if (raw->carries_traffic_of(owner)) raw->cut_traffic(why);
+  if (owner.empty()) return;
+  for (auto* each = connections_; each != nullptr; each = each->next_) {
+    if (each->carries_traffic_of(owner)) each->cut_traffic(why);
   }
 }
 
+std::unique_ptr<HttpConnection> HttpServer::take_out(HttpConnection* connection) {
+  if (connection->next_ != nullptr) connection->next_->previous_ = connection->previous_;
+  (connection->previous_ != nullptr ? connection->previous_->next_ : connections_) =
+      connection->next_;
+  return std::unique_ptr<HttpConnection>(connection);
+}
+
 void HttpServer::remove(HttpConnection* connection) {
-  const auto found = connections_.find(connection);
-  if (found == connections_.end()) return;
-  loop_.defer_delete(std::move(found->second));
-  connections_.erase(found);
+  if (connection->left_server_) return;
+  auto leaving = take_out(connection);
+  leaving->leave_server();
+  loop_.defer_delete(std::move(leaving));
   check_drained();
 }
 
 void HttpServer::check_drained() {
-  if (!draining_ || !connections_.empty() || !drained_) return;
+  if (!draining_ || connections_ != nullptr || !drained_) return;
   drain_timer_.stop();
   loop_.post(std::exchange(drained_, nullptr));
 }

@@ -4,12 +4,12 @@
 #include <functional>
 #include <memory>
 #include <string_view>
-#include <unordered_map>
 
 #include "common/buffer_budget.h"
 #include "common/http_handler.h"
 #include "common/http_parser.h"
 #include "common/loop.h"
+#include "common/parser_kit.h"
 #include "common/tcp_stream.h"
 #include "common/timer.h"
 
@@ -84,6 +84,7 @@ class HttpServer {
  private:
   friend class HttpConnection;
   void remove(HttpConnection* connection);
+  std::unique_ptr<HttpConnection> take_out(HttpConnection* connection);
   void check_drained();
   void cut_all();
   void note_activity();
@@ -93,7 +94,9 @@ class HttpServer {
   HttpServerOptions options_;
   HttpServerStats stats_;
   BufferBudget budget_;
-  std::unordered_map<HttpConnection*, std::unique_ptr<HttpConnection>> connections_;
+  ParserPool request_kits_;
+  ParserPool answer_kits_;
+  HttpConnection* connections_ = nullptr;  // owned; a chain, so that each is in it at no cost
   Timer drain_timer_;
   std::function<void()> drained_;
   bool draining_ = false;

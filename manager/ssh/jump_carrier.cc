@@ -19,7 +19,7 @@ class JumpCarrier final : public SshCarrier {
               std::unique_ptr<Stream> local)
       : jump_host_(std::move(jump_host)),
         // When it has ended, the session above sees the end of its socket; nothing else to do.
-        relay_(std::move(local), std::move(channel), nullptr, [](const Status&) {}) {
+        relay_(std::move(local), std::move(channel), nullptr, nullptr) {
     relay_.start();
   }
 

@@ -7,13 +7,23 @@
 namespace hpc {
 namespace {
 
-struct RelayTest : ::testing::Test {
+struct RelayTest : ::testing::Test, Relay::Owner {
   FakeStream* client = new FakeStream;  // owned by `relay`
   FakeStream* target = new FakeStream;
   int done_count = 0;
   BufferBudget budget{kQueueBytesMax};
-  Relay relay{std::unique_ptr<Stream>(client), std::unique_ptr<Stream>(target), &budget,
-              [this](const Status&) { ++done_count; }};
+  Relay relay{std::unique_ptr<Stream>(client), std::unique_ptr<Stream>(target), &budget, this};
+  std::size_t bytes_up = 0;
+  std::size_t bytes_down = 0;
+  Status last_word;
+  void on_relay_done(const Status& why) noexcept override {
+    ++done_count;
+    last_word = why;
+  }
+  void on_relay_bytes(std::size_t from_client, std::size_t from_target) noexcept override {
+    bytes_up += from_client;
+    bytes_down += from_target;
+  }
   void SetUp() override { relay.start(); }
   void turn() {
     client->turn();
@@ -81,6 +91,23 @@ TEST_F(RelayTest, FailureOnOneSideEndsBothOnce) {
   target->turn();
   EXPECT_TRUE(client->closed);
   EXPECT_EQ(done_count, 1);
+}
+
+TEST_F(RelayTest, TellsTheFirstFailure) {
+  client->abort({Errc::kTimeout, "client", "slow"});
+  turn();
+  turn();
+  ASSERT_FALSE(last_word);
+  EXPECT_EQ(last_word.error().code, Errc::kTimeout);
+  EXPECT_EQ(last_word.error().detail, "slow");
+}
+
+TEST_F(RelayTest, CountsTheBytesOfEachDirection) {
+  client->deliver("123");
+  target->deliver("1234567");
+  client->deliver("4");
+  EXPECT_EQ(bytes_up, 4U);
+  EXPECT_EQ(bytes_down, 7U);
 }
 
 }  // namespace
