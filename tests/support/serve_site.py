@@ -145,11 +145,15 @@ class Serve:
         token."""
         return self._ask(self.connect(timeout), method, path, self._fields(user, headers), body)
 
-    def connect(self, timeout=20):
-        """A connection of http.client, over TLS where it listens so."""
+    def _running_url(self):
         url = self.url
         if not url:  # for threads that go on while it is started again
             raise ConnectionRefusedError("serve does not run")
+        return url
+
+    def connect(self, timeout=20):
+        """A connection of http.client, over TLS where it listens so."""
+        url = self._running_url()
         if not url.startswith("https:"):
             return http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
         # Whose certificate it is, is what the tests themselves look at.
@@ -209,4 +213,4 @@ class Serve:
             raise AssertionError(f"{error}; it is {now}\n{self.said()[-4000:]}") from error
 
     def websocket(self, path, user=None, headers=None, **more):
-        return WebSocket(self.url + path, headers=self._fields(user, headers), **more)
+        return WebSocket(self._running_url() + path, headers=self._fields(user, headers), **more)
