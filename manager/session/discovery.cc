@@ -36,15 +36,28 @@ constexpr std::string_view kScript = R"sh(hpc_manager_report() {
   fi
   if cd "$HOME/.hpc-proxy/jobs" 2>/dev/null; then
     printf 'directory yes\n'
-    ls -1t | grep '\.json$' | head -n 64 | while IFS= read -r name; do
-      case $name in
-        .* | -* | *[!A-Za-z0-9._-]*) continue ;;
-      esac
-      if [ ! -f "$name" ] || [ -L "$name" ]; then continue; fi
-      printf 'record %s\n' "$name"
-      head -c 4097 "$name" | sed 's/^/|/'
-      printf '\n'
-    done
+    # Whole records by what the shell itself has: two programs for each of them were most of what
+    # a search costs the login node. What is longer is cut by programs.
+    whole="$(find . ! -name . -prune -type f -size -9 2>/dev/null)
+"
+    ls -1t | {
+      count=0
+      while [ "$count" -lt 64 ] && IFS= read -r name; do
+        case $name in
+          .* | -* | *[!A-Za-z0-9._-]*) continue ;;
+          *.json) count=$((count + 1)) ;;
+          *) continue ;;
+        esac
+        if [ ! -f "$name" ] || [ -L "$name" ]; then continue; fi
+        printf 'record %s\n' "$name"
+        case $whole in
+          *"./$name
+"*) while IFS= read -r line || [ -n "$line" ]; do printf '|%s\n' "$line"; done <"$name" ;;
+          *) head -c 4097 "$name" | sed 's/^/|/' ;;
+        esac
+        printf '\n'
+      done
+    }
   else
     printf 'directory no\n'
   fi
