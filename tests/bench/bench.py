@@ -51,10 +51,33 @@ def machine():
     return {"at": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
             "revision": revision, "processor": cpu, "processors": os.cpu_count(),
             "memory_gib": memory, "kernel": platform.release(),
+            "system": platform.freedesktop_os_release()["PRETTY_NAME"],
             "load_core": LOAD_CORE, "proxy_core": PROXY_CORE,
             "versions": {"nginx": first_line_of("/usr/sbin/nginx", "-v"),
-                         "haproxy": first_line_of("/usr/sbin/haproxy", "-v"),
-                         "ssh": first_line_of("ssh", "-V")}}
+                         "HAProxy": first_line_of("/usr/sbin/haproxy", "-v"),
+                         "OpenSSH": first_line_of("ssh", "-V"),
+                         "Node.js": first_line_of("node", "--version"),
+                         "Chromium": first_line_of("chromium", "--version")}}
+
+
+def busy_ticks(text):
+    """(ticks in which a processor had work, all ticks) of /proc/stat so far."""
+    ticks = [int(word) for word in text.splitlines()[0].split()[1:9]]
+    return sum(ticks) - ticks[3] - ticks[4], sum(ticks)
+
+
+def others_percent(before, after):
+    """Of all processors, between two of busy_ticks()."""
+    every = after[1] - before[1]
+    return round((after[0] - before[0]) / every * 100) if every else 0
+
+
+def look_at_others(seconds=0.5):
+    """What other programs take while none of ours runs."""
+    stat = pathlib.Path("/proc/stat")
+    before = busy_ticks(stat.read_text(encoding="utf-8"))
+    time.sleep(seconds)
+    return others_percent(before, busy_ticks(stat.read_text(encoding="utf-8")))
 
 
 def run(name, quick):
@@ -89,17 +112,20 @@ def main():
     options = parse(sys.argv[1:])
     about, load_before = machine(), os.getloadavg()[0]
     started = time.monotonic()
-    rows, broken = [], False
-    for name in options.only or BENCHES:
+    rows, broken, others = [], False, {}
+    names = list(options.only or BENCHES)
+    for name in names:
+        others[name] = look_at_others()
         found, broke = run(name, options.quick)
         rows, broken = rows + found, broken or broke
     about.update(quick=options.quick, seconds=round(time.monotonic() - started),
-                 load_average_before=round(load_before, 1))
+                 load_average_before=round(load_before, 1), benches=names, others_percent=others)
     print(bench_figures.table(rows))
     print(f"\n{about['at']}, revision {about['revision']}, {about['seconds']} s"
           f"{' (--quick)' if options.quick else ''}; {about['processors']} × {about['processor']}, "
           f"{about['memory_gib']} GiB, Linux {about['kernel']}; load average before the run "
-          f"{about['load_average_before']}.")
+          f"{about['load_average_before']}; other programs before each benchmark: "
+          f"{min(others.values())} to {max(others.values())} % of the processors.")
     written = [bench_figures.as_json(row) for row in rows]
     for chart in bench_plot.write(options.plots, CHARTS, written):
         say(f"bench: {options.plots}/{chart.name}.svg")

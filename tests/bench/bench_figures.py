@@ -178,7 +178,16 @@ def as_json(row):
     return {"bench": row.bench, "what": row.what, "unit": row.unit, "less_is_better": row.less,
             "values": row.values, "best_peer": row.best_peer(), "ratio": row.ratio(),
             "medians": {name: row.median(name) for name in row.values},
-            "aims": [{"aim": text, "value": value, "met": met, "missed_by_percent": round(by, 1)}
-                     for text, value, met, by in row.verdicts()],
+            "aims": [dataclasses.asdict(aim) for aim in row.aims],
+            "verdicts": [{"aim": text, "value": value, "met": met, "missed_by_percent": round(by, 1)}
+                         for text, value, met, by in row.verdicts()],
+            "compared": row.compared,
             "point": list(row.point) or None, "noisy": row.is_noisy(),
             "not_measured": row.why_not or None}
+
+
+def from_json(said):
+    """The row of which as_json() said this."""
+    return Row(said["bench"], said["what"], said["unit"], said["values"], said["less_is_better"],
+               tuple(Aim(**aim) for aim in said["aims"]), said["not_measured"] or "",
+               said["compared"], tuple(said["point"] or ()))

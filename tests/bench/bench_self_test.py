@@ -2,6 +2,7 @@
 """What the benchmarks count and write: rounds, ratios, aims, the table; no program is run."""
 import json
 import os
+import subprocess
 import sys
 import tempfile
 import threading
@@ -16,6 +17,7 @@ import bench_http  # noqa: E402
 import bench_micro  # noqa: E402
 import bench_page  # noqa: E402
 import bench_plot  # noqa: E402
+import bench_report  # noqa: E402
 import bench_sessions  # noqa: E402
 import bench_tunnel  # noqa: E402
 import bench_profile  # noqa: E402
@@ -99,7 +101,14 @@ class RowTest(unittest.TestCase):
         said = json.loads(json.dumps(bench_figures.as_json(row)))
         self.assertEqual(said["values"]["ours"], [9.0, 8.0])
         self.assertEqual(said["best_peer"], "nginx")
-        self.assertEqual(said["aims"][0]["met"], True)
+        self.assertEqual(said["verdicts"][0]["met"], True)
+
+    def test_json_can_be_read_again(self):
+        for row in (Row("a", "what", "MiB/s", {"ours": [9.0]}, less=False, compared=False,
+                        aims=(Aim(2.0, most=False), Aim(1.0, absolute=True)), point=("c", 10)),
+                    Row("c", "", "", why_not="no root")):
+            self.assertEqual(bench_figures.from_json(json.loads(json.dumps(
+                bench_figures.as_json(row)))), row)
 
 
     def test_rounds_that_disagree_are_marked(self):
@@ -217,6 +226,80 @@ class PlotTest(unittest.TestCase):
     def test_every_chart_has_a_file_of_its_own(self):
         names = [chart.name for chart in bench.CHARTS]
         self.assertEqual(len(set(names)), len(names))
+
+
+class ReportTest(unittest.TestCase):
+    ABOUT = {"at": "2026-11-22 01:00 UTC", "revision": "abc", "seconds": 700, "processors": 2,
+             "processor": "CPU", "memory_gib": 8, "kernel": "6.1", "system": "Debian 12",
+             "quick": False, "benches": list(bench.BENCHES),
+             "others_percent": {"body": 3, "tunnel": 40, "micro": 5},
+             "versions": {"nginx": "nginx version: nginx/1.22.1", "Chromium": "not installed"}}
+
+    def said(self, **about):
+        rows = [Row("a", "w", "us", {"ours": [9.0], "nginx": [10.0]}, aims=(Aim(0.95),),
+                    point=("connections-memory", 10)),
+                Row("b", "w", "us", {"ours": [9.0], "nginx": [10.0]}, aims=(Aim(0.5),)),
+                Row("c", "w", "us", {"ours": [10, 20, 19], "nginx": [11, 21, 10]},
+                    aims=(Aim(1.0),))]
+        return {"machine": {**self.ABOUT, **about},
+                "rows": [bench_figures.as_json(row) for row in rows]}
+
+    def test_section(self):
+        text = bench_report.section(self.said(), bench.CHARTS[:1])
+        self.assertIn("nginx 1.22.1, Chromium: not installed.", " ".join(text.split()))
+        self.assertIn("Of 3 aims 1 are met, 1 missed and 1 unclear", " ".join(text.split()))
+        self.assertIn("3 to 40 % of the processors (median 5 %, most before `tunnel`)",
+                      " ".join(text.split()))
+        self.assertIn("| a | w, us | 9.00 | 10.0 |", text)
+        chart = bench.CHARTS[0]
+        self.assertIn(f"![{chart.title}](performance/{chart.name}.svg)", text)
+        self.assertNotIn("###", bench_report.section(self.said(), []))
+
+    def test_lines_are_wrapped(self):
+        lines = bench_report.wrapped("word " * 100).splitlines()
+        self.assertEqual(max(map(len, lines)), 119)
+        self.assertEqual(" ".join(lines), "word " * 99 + "word")
+
+    def test_only_what_stands_between_the_marks_changes(self):
+        document = f"before\n{bench_report.BEGIN}\n\nold\n\n{bench_report.END}\nafter\n"
+        once = bench_report.with_section(document, "new")
+        self.assertEqual(once, document.replace("old", "new"))
+        self.assertEqual(bench_report.with_section(once, "new"), once)
+        for wrong in ("no marks", document + document, bench_report.BEGIN,
+                      f"{bench_report.END}\n{bench_report.BEGIN}\n"):
+            with self.subTest(wrong=wrong), self.assertRaises(ValueError):
+                bench_report.with_section(wrong, "new")
+
+    def test_only_a_full_run_counts(self):
+        self.assertEqual(bench_report.why_not(self.ABOUT), "")
+        self.assertIn("--quick", bench_report.why_not({**self.ABOUT, "quick": True}))
+        self.assertEqual(bench_report.why_not({**self.ABOUT, "benches": list(bench.BENCHES)[1:]}),
+                         f"these figures are without {list(bench.BENCHES)[0]}")
+
+    def test_document_and_pictures(self):
+        with tempfile.TemporaryDirectory() as tree:
+            os.mkdir(f"{tree}/docs")
+            for path, text in (("figures.json", json.dumps(self.said())), ("docs/performance.md",
+                               f"x\n{bench_report.BEGIN}\n{bench_report.END}\n")):
+                with open(f"{tree}/{path}", "w", encoding="utf-8") as file:
+                    file.write(text)
+            done = subprocess.run([bench_report.__file__, f"{tree}/figures.json", tree],
+                                  capture_output=True, text=True, check=True)
+            self.assertIn("3 rows, 1 plots", done.stdout)
+            self.assertEqual(os.listdir(f"{tree}/docs/performance"), ["connections-memory.svg"])
+            with open(f"{tree}/docs/performance.md", encoding="utf-8") as file:
+                self.assertIn("| a | w, us |", file.read())
+
+    def test_the_document_of_this_tree_has_its_marks(self):
+        document = (bench_processes.ROOT / "docs/performance.md").read_text(encoding="utf-8")
+        self.assertIn("| --- |", bench_report.with_section(document, "| --- |"))
+
+    def test_share_of_other_programs(self):
+        before = bench.busy_ticks("cpu  10 0 10 70 10 0 0 0 5 5\ncpu0 1\n")
+        after = bench.busy_ticks("cpu  30 0 20 140 10 0 0 0 9 9\ncpu0 1\n")
+        self.assertEqual(before, (20, 100))
+        self.assertEqual(bench.others_percent(before, after), 30)
+        self.assertEqual(bench.others_percent(before, before), 0)
 
 
 class FakeBrowser:
