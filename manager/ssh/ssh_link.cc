@@ -14,8 +14,9 @@
 namespace hpc {
 namespace {
 
-// Each takes one read of 4 KiB from the socket; 64 are one wake-up's share, so that one user's bulk
-// transfer cannot starve the others on the loop.
+// Each takes 4 KiB from the socket, or from what was read ahead; 64 are one wake-up's share, so
+// that one user's bulk transfer cannot starve the others on the loop. What was read ahead on the
+// way goes with them: as much again at most.
 constexpr int kPollsPerWake = 64;
 // Rounds of 64 KiB per channel in one wake-up, for the same reason.
 constexpr int kWriteRoundsPerWake = 8;
@@ -44,6 +45,7 @@ Status SshLink::start() {
   // libssh has cleared it; without it a stopped server would block the whole loop in send().
   fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);  // NOLINT(hicpp-signed-bitwise)
   ssh_set_counters(session_.get(), &socket_counter_, nullptr);
+  read_ahead_.watch(fd);
   event_ = ssh_event_new();
   watched_.reset(fcntl(fd, F_DUPFD_CLOEXEC, 0));
   if (event_ == nullptr || !watched_ || ssh_event_add_session(event_, session_.get()) != SSH_OK) {
@@ -98,6 +100,7 @@ void SshLink::wake() {
 void SshLink::pump() {
   const auto self = shared_from_this();  // a listener may drop the connection in its callback
   if (dead_) return;
+  const ReadAhead::Use reading(read_ahead_);
   more_ = false;
   fresh_denial_.reset();
   receive();
@@ -108,11 +111,11 @@ void SshLink::pump() {
   if (!healthy()) return;
   sweep();
   rearm();
-  if (more_) wake();
+  if (more_ || read_ahead_.held() > 0) wake();
 }
 
 void SshLink::receive() {
-  for (int i = 0; i < kPollsPerWake; ++i) {
+  for (int i = 0; i < kPollsPerWake || (read_ahead_.held() > 0 && i < 2 * kPollsPerWake); ++i) {
     const int rc = ssh_event_dopoll(event_, 0);
     note_open_failure();
     if (rc != SSH_OK) return;  // SSH_ERROR shows in healthy()
@@ -282,6 +285,8 @@ void SshLink::keepalive_tick() {
     return;
   }
   if (keepalives_missed_ > 0) {
+    read_ahead_.rest();
+    const ReadAhead::Use reading(read_ahead_);
     ssh_send_keepalive(session_.get());
     ssh_send_keepalive(session_.get());
     wake();

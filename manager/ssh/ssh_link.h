@@ -13,6 +13,7 @@
 #include "common/timer.h"
 #include "common/unique_fd.h"
 #include "manager/ssh/libssh_handles.h"
+#include "manager/ssh/read_ahead.h"
 #include "manager/ssh/receive_window.h"
 
 namespace hpc {
@@ -179,6 +180,7 @@ class SshLink : public std::enable_shared_from_this<SshLink> {
   ssh_counter_struct socket_counter_{};  // before session_: libssh keeps a pointer to it
   SshSessionPtr session_;
   ssh_event event_ = nullptr;
+  ReadAhead read_ahead_;  // in use around all that calls libssh
   UniqueFd watched_;  // a duplicate: libssh closes its own descriptor by itself when the peer dies
   UvPtr<uv_poll_t> poll_;
   int armed_ = 0;
