@@ -15,15 +15,18 @@
 
 namespace hpc {
 
-bool descriptors_are_short() {
+bool is_of_the_last(int fd) {
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return false;
-  // Descriptors are given from the lowest, so the next one's number tells how many are taken.
+  const auto reserve = std::min<rlim_t>(kDescriptorReserve, limit.rlim_cur / 4);
+  return static_cast<rlim_t>(fd) >= limit.rlim_cur - reserve;
+}
+
+bool descriptors_are_short() {
   const int next = eventfd(0, EFD_CLOEXEC);
   if (next < 0) return true;
   close(next);
-  const auto reserve = std::min<rlim_t>(kDescriptorReserve, limit.rlim_cur / 4);
-  return static_cast<rlim_t>(next) >= limit.rlim_cur - reserve;
+  return is_of_the_last(next);
 }
 
 bool is_shortage(int error) {

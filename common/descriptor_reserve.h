@@ -11,7 +11,11 @@ namespace hpc {
 // opened for a moment (the record, /proc). A quarter where the limit itself is tiny.
 constexpr int kDescriptorReserve = 16;
 
-/// Would the next descriptor be one of the last? Then no connection may keep one.
+/// Is this descriptor, which was opened just now, one of the last? Then no connection may keep it.
+/// Descriptors are given from the lowest, so its number tells how many are taken.
+bool is_of_the_last(int fd);
+
+/// The same of the next descriptor, where it is not known yet; costs opening one.
 bool descriptors_are_short();
 
 /// Does this errno say that the system has no more of something, for now: descriptors, memory,

@@ -28,15 +28,9 @@ class TcpConnect final : public Pending {
   /// `socket_fd` empty: with a socket of its own.
   void start(const Result<sockaddr_storage>& where, UniqueFd socket_fd) {
     if (!where) return finish_later(where.error());
-    auto raw = std::make_unique<uv_tcp_t>();
-    int rc = descriptors_are_short() ? UV_EMFILE : uv_tcp_init(loop_.uv(), raw.get());
+    int rc = open(where->ss_family, socket_fd);
     if (rc != 0) return finish_later(error_of(rc));
-    handle_.reset(raw.release());
-    if (socket_fd) {
-      rc = uv_tcp_open(handle_.get(), socket_fd.get());
-      if (rc != 0) return finish_later(error_of(rc));
-      static_cast<void>(socket_fd.release());  // the handle's now
-    }
+    uv_tcp_nodelay(handle_.get(), 1);
     auto request = std::make_unique<Request>(Request{{}, alive_});
     request->connect.data = request.get();
     rc =
@@ -55,6 +49,23 @@ class TcpConnect final : public Pending {
     uv_connect_t connect;
     std::shared_ptr<TcpConnect*> owner;  // null inside once the attempt was cancelled
   };
+
+  /// handle_ with `socket_fd`, or with a new socket, which must not be one of the last.
+  int open(int family, UniqueFd& socket_fd) {
+    auto raw = std::make_unique<uv_tcp_t>();
+    const auto made = static_cast<unsigned>(socket_fd ? AF_UNSPEC : family);
+    int rc = uv_tcp_init_ex(loop_.uv(), raw.get(), made);
+    if (rc != 0) return rc;
+    handle_.reset(raw.release());
+    if (socket_fd) {
+      rc = uv_tcp_open(handle_.get(), socket_fd.get());
+      if (rc == 0) static_cast<void>(socket_fd.release());  // the handle's now
+      if (rc != 0) return rc;
+    }
+    uv_os_fd_t fd = -1;
+    rc = uv_fileno(reinterpret_cast<uv_handle_t*>(handle_.get()), &fd);
+    return rc == 0 && is_of_the_last(fd) ? UV_EMFILE : rc;
+  }
 
   void on_connected(int status) noexcept {
     if (status == 0) return finish(std::make_unique<TcpStream>(loop_, std::move(handle_)));

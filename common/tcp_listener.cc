@@ -38,12 +38,8 @@ Result<std::unique_ptr<TcpListener>> TcpListener::listen(Loop& loop, UniqueFd so
   if (!storage) return tl::unexpected<Error>(storage.error());
   std::unique_ptr<TcpListener> listener(new TcpListener);
   listener->loop_ = &loop;
-  // The last descriptors go to whoever comes then, one after the other, for a 503.
-  listener->accepted_ = [refused = std::make_shared<RefusedClients>(loop),
-                         accepted = std::move(accepted)](std::unique_ptr<TcpStream> stream) {
-    if (descriptors_are_short()) return refused->refuse(std::move(stream));
-    accepted(std::move(stream));
-  };
+  listener->refused_ = std::make_unique<RefusedClients>(loop);
+  listener->accepted_ = std::move(accepted);
   listener->handle_ = make_tcp(loop);
   if (!listener->handle_) return fail(Errc::kSystem, "listen", "no memory for a socket");
   auto* handle = listener->handle_.get();
@@ -51,6 +47,8 @@ Result<std::unique_ptr<TcpListener>> TcpListener::listen(Loop& loop, UniqueFd so
   const unsigned flags = storage->ss_family == AF_INET6 ? UV_TCP_IPV6ONLY : 0;
   int rc = socket_fd ? uv_tcp_open(handle, socket_fd.get()) : 0;
   if (rc == 0) static_cast<void>(socket_fd.release());  // the handle's now
+  // What is accepted has it from the listener: without Nagle.
+  if (rc == 0) rc = uv_tcp_nodelay(handle, 1);
   if (rc == 0) rc = uv_tcp_bind(handle, reinterpret_cast<const sockaddr*>(&*storage), flags);
   if (rc == 0) {
     rc = uv_listen(reinterpret_cast<uv_stream_t*>(handle), kBacklog,
@@ -76,7 +74,13 @@ void TcpListener::on_connection(int status) noexcept {
   if (!handle) return;
   auto* server = reinterpret_cast<uv_stream_t*>(handle_.get());
   if (uv_accept(server, reinterpret_cast<uv_stream_t*>(handle.get())) != 0) return;
-  accepted_(std::make_unique<TcpStream>(*loop_, std::move(handle)));
+  uv_os_fd_t fd = -1;
+  if (uv_fileno(reinterpret_cast<uv_handle_t*>(handle.get()), &fd) != 0) return;
+  auto stream = std::make_unique<TcpStream>(*loop_, std::move(handle));
+  // The last descriptors go to whoever comes then, one after the other, for a 503; and the one
+  // before them to the app of a client that is served.
+  if (is_of_the_last(fd + 1)) return refused_->refuse(std::move(stream));
+  accepted_(std::move(stream));
 }
 
 }  // namespace hpc

@@ -4,8 +4,7 @@ namespace hpc {
 
 namespace {
 
-UvStreamPtr without_nagle(UvPtr<uv_tcp_t> handle) {
-  uv_tcp_nodelay(handle.get(), 1);
+UvStreamPtr as_stream(UvPtr<uv_tcp_t> handle) {
   return UvStreamPtr(reinterpret_cast<uv_stream_t*>(handle.release()));
 }
 
@@ -21,7 +20,7 @@ SocketAddress address_of(uv_stream_t* handle, Get get) {
 }  // namespace
 
 TcpStream::TcpStream(Loop& loop, UvPtr<uv_tcp_t> connected)
-    : SocketStream(loop, without_nagle(std::move(connected))) {}
+    : SocketStream(loop, as_stream(std::move(connected))) {}
 SocketAddress TcpStream::peer() const { return address_of(handle(), uv_tcp_getpeername); }
 SocketAddress TcpStream::local() const { return address_of(handle(), uv_tcp_getsockname); }
 

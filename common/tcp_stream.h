@@ -13,6 +13,8 @@
 
 namespace hpc {
 
+class RefusedClients;
+
 /// One end of a TCP connection: its address in text ("127.0.0.1", "::1"; v4-mapped ones as IPv4).
 struct SocketAddress {
   std::string address;
@@ -23,7 +25,8 @@ SocketAddress socket_address(const sockaddr_storage& storage);
 Result<sockaddr_storage> make_sockaddr(const std::string& address, std::uint16_t port);
 bool is_loopback_address(std::string_view address);
 
-/// A connected TCP socket as a Stream. Nagle is off: what we write is already gathered.
+/// A connected TCP socket as a Stream. Nagle is off, by whoever made the socket: what we write is
+/// already gathered.
 class TcpStream final : public SocketStream {
  public:
   TcpStream(Loop& loop, UvPtr<uv_tcp_t> connected);
@@ -31,7 +34,8 @@ class TcpStream final : public SocketStream {
   SocketAddress local() const;
 };
 
-/// Accepts connections on one address.
+/// Accepts connections on one address. Whoever comes when only the last descriptors are left gets a
+/// 503 (descriptor_reserve.h).
 class TcpListener {
  public:
   using Accepted = std::function<void(std::unique_ptr<TcpStream>)>;
@@ -55,6 +59,7 @@ class TcpListener {
   Loop* loop_ = nullptr;
   UvPtr<uv_tcp_t> handle_;
   Accepted accepted_;
+  std::unique_ptr<RefusedClients> refused_;
   std::uint16_t port_ = 0;
 };
 

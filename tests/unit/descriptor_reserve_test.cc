@@ -1,7 +1,9 @@
 #include "common/descriptor_reserve.h"
 
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -54,6 +56,15 @@ TEST(DescriptorReserveTest, BeginsExactlyWhereTheLastOnesDo) {
   EXPECT_TRUE(descriptors_are_short());
 }
 
+TEST(DescriptorReserveTest, TellsByItsNumberWhetherADescriptorIsOneOfTheLast) {
+  rlimit limit{};
+  getrlimit(RLIMIT_NOFILE, &limit);
+  ASSERT_GE(limit.rlim_cur, 8U * kDescriptorReserve);
+  const int first = static_cast<int>(limit.rlim_cur) - kDescriptorReserve;
+  EXPECT_FALSE(is_of_the_last(first - 1));
+  EXPECT_TRUE(is_of_the_last(first));
+}
+
 TEST(DescriptorReserveTest, ShortagesAreToldFromOtherErrors) {
   for (const int error : {EMFILE, ENFILE, ENOBUFS, ENOMEM, EADDRNOTAVAIL}) {
     EXPECT_TRUE(is_shortage(error)) << error;
@@ -83,6 +94,28 @@ TEST_F(ShortageTest, NoConnectionTakesOneOfTheLast) {
       error_of([&](auto done) { return connect_unix(loop, "/nowhere", geteuid(), 5000, done); });
   ASSERT_TRUE(unix_socket);
   EXPECT_EQ(unix_socket->code, Errc::kUnavailable);
+}
+
+// The two ends of the connection take two; one more must be there for its app before the reserve.
+TEST_F(ShortageTest, ListenerServesUpToTheReserveAndRefusesFromThereOn) {
+  int served = 0;
+  const auto listener = TcpListener::listen(loop, "127.0.0.1", 0, [&](auto) { ++served; });
+  ASSERT_TRUE(listener);
+  for (const int more : {kDescriptorReserve + 3, kDescriptorReserve + 2}) {
+    served = 0;
+    const FewDescriptors few(more);
+    const UniqueFd client(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    const auto where = make_sockaddr("127.0.0.1", (*listener)->port());
+    ASSERT_EQ(
+        connect(client.get(), reinterpret_cast<const sockaddr*>(&*where), sizeof(sockaddr_in)), 0);
+    char byte = 0;
+    ASSERT_TRUE(wait_for([&] {
+      return recv(client.get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0;  // a 503, or the end
+    }));
+    EXPECT_EQ(served, more == kDescriptorReserve + 3 ? 1 : 0);
+    EXPECT_EQ(byte, served == 1 ? '\0' : 'H');
+  }
+  settle(loop);
 }
 
 struct RefusedClientsTest : LoopFixture {

@@ -1,5 +1,11 @@
 #include "common/tcp_stream.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <vector>
+
 #include "tests/support/stream_contract.h"
 
 namespace hpc {
@@ -38,6 +44,37 @@ struct TcpTest : LoopFixture {
     return error;
   }
 };
+
+/// Of every socket of this process with that port at one of its ends: is Nagle off?
+std::vector<bool> without_nagle(std::uint16_t port) {
+  std::vector<bool> found;
+  for (int fd = 3; fd < 1024; ++fd) {
+    sockaddr_in ours{};
+    sockaddr_in theirs{};
+    socklen_t size = sizeof ours;
+    int on = 0;
+    if (getsockname(fd, reinterpret_cast<sockaddr*>(&ours), &size) != 0) continue;
+    size = sizeof theirs;
+    if (getpeername(fd, reinterpret_cast<sockaddr*>(&theirs), &size) != 0) continue;
+    if (ntohs(ours.sin_port) != port && ntohs(theirs.sin_port) != port) continue;
+    size = sizeof on;
+    getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, &size);
+    found.push_back(on != 0);
+  }
+  return found;
+}
+
+TEST_F(TcpTest, NagleIsOffAtBothEnds) {
+  std::unique_ptr<TcpStream> theirs;
+  std::unique_ptr<TcpStream> ours;
+  const auto listener = TcpListener::listen(loop, "127.0.0.1", 0,
+                                            [&](auto accepted) { theirs = std::move(accepted); });
+  const auto port = (*listener)->port();
+  const auto pending =
+      connect_tcp(loop, "127.0.0.1", port, 5000, [&](auto result) { ours = std::move(*result); });
+  ASSERT_TRUE(wait_for([&] { return ours && theirs; }));
+  EXPECT_EQ(without_nagle(port), (std::vector{true, true}));
+}
 
 TEST_F(TcpTest, ClosedPortIsRefused) {
   std::uint16_t port = 0;
