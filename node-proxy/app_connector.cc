@@ -13,8 +13,6 @@ namespace hpc {
 
 namespace {
 
-constexpr const char* kV4 = "127.0.0.1";
-constexpr const char* kV6 = "::1";
 // An app whose queue of connections is full (Python's http.server holds five) makes the kernel drop
 // what it has just told us is connected; nobody's end is there then. It is worth connecting anew,
 // after 20 ms, 40 ms, ... 640 ms.
@@ -50,7 +48,7 @@ class AppConnector::Attempt final : public Pending {
         key_(std::move(key)),
         port_(port),
         done_(std::move(done)),
-        addresses_(connector.addresses_for(key_)),
+        v6_first_(connector.v6_first(key_)),
         pause_(connector.loop_, [this] { start(); }) {}
 
   void start() {
@@ -59,14 +57,21 @@ class AppConnector::Attempt final : public Pending {
   }
 
  private:
-  const std::string& address() const { return addresses_[current_]; }
-  bool is_private() const { return current_ < connector_.rules_.private_addresses.size(); }
+  // Which addresses there are, in the order in which they are tried: the private ones, and then the
+  // two common ones.
+  std::size_t private_count() const { return connector_.rules_.private_addresses.size(); }
+  bool is_private() const { return current_ < private_count(); }
+  bool is_v6() const { return (current_ == private_count()) == v6_first_; }
+  const std::string& address() const {
+    if (is_private()) return connector_.rules_.private_addresses[current_];
+    return is_v6() ? connector_.v6_ : connector_.v4_;
+  }
 
   void on_result(Result<std::unique_ptr<TcpStream>> result) noexcept {
     if (result) {
       const auto refusal = look_at(**result);
       if (!refusal) {
-        if (!is_private()) connector_.prefers_v6_[key_] = address() == kV6;
+        if (!is_private()) connector_.note_family(key_, is_v6());
         return finish(std::move(*result));
       }
       if (refusal->code == Errc::kRefused && ++looks_ < kLooksMax) {
@@ -92,7 +97,7 @@ class AppConnector::Attempt final : public Pending {
 
   void on_error(const Error& error) {
     if (error.code == Errc::kRefused || error.code == Errc::kForbidden) {
-      connector_.prefers_v6_.erase(key_);
+      connector_.note_family(key_, false);
     }
     // Of the two common addresses what the first one says counts, unless there is a program that is
     // not ours. Where nothing has a private port, the app may be one that could not be moved.
@@ -100,7 +105,7 @@ class AppConnector::Attempt final : public Pending {
     if (foreign || (!first_error_ && !(is_private() && error.code == Errc::kRefused))) {
       first_error_ = error;
     }
-    if (current_ + 1 == addresses_.size()) return finish(tl::unexpected<Error>(*first_error_));
+    if (current_ == private_count() + 1) return finish(tl::unexpected<Error>(*first_error_));
     ++current_;
     // In a later turn: the connect that is calling us is still pending_.
     auto finished = std::move(pending_);
@@ -117,8 +122,8 @@ class AppConnector::Attempt final : public Pending {
   std::string key_;
   std::uint16_t port_;
   ConnectDone done_;
-  std::vector<std::string> addresses_;
-  std::size_t current_ = 0;
+  const bool v6_first_;
+  std::size_t current_ = 0;  // which address is tried
   std::optional<Error> first_error_;
   std::unique_ptr<Pending> pending_;
   int looks_ = 0;  // that found nobody's end
@@ -134,13 +139,12 @@ AppConnector::AppConnector(Loop& loop, TargetOwner& owner, Rules rules, TcpDial 
   };
 }
 
-std::vector<std::string> AppConnector::addresses_for(const std::string& key) const {
-  std::vector<std::string> addresses = rules_.private_addresses;
-  const auto found = prefers_v6_.find(key);
-  const bool v6_first = found != prefers_v6_.end() && found->second;
-  addresses.emplace_back(v6_first ? kV6 : kV4);
-  addresses.emplace_back(v6_first ? kV4 : kV6);
-  return addresses;
+void AppConnector::note_family(const std::string& key, bool v6) {
+  if (v6) {
+    prefers_v6_.insert(key);
+  } else {
+    prefers_v6_.erase(key);
+  }
 }
 
 std::unique_ptr<Pending> AppConnector::connect(const std::string& key, ConnectDone done) {

@@ -3,7 +3,7 @@
 #include <functional>
 #include <memory>
 #include <string>
-#include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "common/loop.h"
@@ -43,14 +43,17 @@ class AppConnector final : public Connector {
 
  private:
   class Attempt;
-  std::vector<std::string> addresses_for(const std::string& key) const;
+  bool v6_first(const std::string& key) const { return prefers_v6_.contains(key); }
+  void note_family(const std::string& key, bool v6);
 
   Loop& loop_;
   TargetOwner& owner_;
   Rules rules_;
   TcpDial dial_;
+  const std::string v4_ = "127.0.0.1";
+  const std::string v6_ = "::1";
   // Ports whose app listens on ::1 only; at most as many entries as there are ports.
-  std::unordered_map<std::string, bool> prefers_v6_;
+  std::unordered_set<std::string> prefers_v6_;
 };
 
 }  // namespace hpc
