@@ -1,8 +1,10 @@
 #!/usr/bin/python3
 """The limits of hpc-proxy, each at the limit and one past it."""
 
+import os
 import pathlib
 import sys
+import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
 import harness  # noqa: E402
@@ -102,6 +104,33 @@ class LimitsTest(harness.TestCase):
         held.pop().close()
         harness.wait_until(lambda: self.ask(proxy, self.head_of(proxy)) == 200,
                            "a place is free again")
+
+    def private_kib(self, proxy):
+        try:
+            text = pathlib.Path(f"/proc/{proxy.process.pid}/smaps_rollup").read_text()
+        except PermissionError:
+            self.skipTest("the program hides itself from its own user; needs root")
+        return sum(int(line.split()[1]) for line in text.splitlines()
+                   if line.startswith("Private_"))
+
+    @unittest.skipIf(os.environ.get("HPC_SANITIZED"), "most of the memory is the sanitizer's")
+    def test_memory_of_idle_connections(self):
+        proxy = self.start()
+        ask = (f"GET /status HTTP/1.1\r\nHost: 127.0.0.1\r\nX-HPC-Proxy-Token: {proxy.token}"
+               "\r\n\r\n")
+
+        def hold(count):
+            for _ in range(count):
+                connection = proxy.connect()
+                self.addCleanup(connection.close)
+                connection.send(ask)
+                self.assertEqual(connection.read_answer().status, 200)
+
+        hold(100)  # what the first ones need is there for all
+        before = self.private_kib(proxy)
+        hold(400)
+        each = (self.private_kib(proxy) - before) / 400
+        self.assertLessEqual(each, 1, "KiB for each idle connection")
 
     def test_descriptors_are_raised_to_the_hard_limit(self):
         proxy = self.start()

@@ -89,6 +89,18 @@ TEST_F(TimerWheelTest, WhatIsStoppedIsNotCalled) {
   EXPECT_FALSE(wheel.next_ms());
 }
 
+TEST_F(TimerWheelTest, NobodyWakesForWhatIsStopped) {
+  wheel.start(a, 10);
+  wheel.start(b, 10);
+  wheel.start(c, 100'000);
+  wheel.stop(a);
+  EXPECT_EQ(wheel.next_ms(), 10U);
+  wheel.stop(b);
+  EXPECT_GT(*wheel.next_ms(), 10U);
+  wheel.stop(c);
+  EXPECT_FALSE(wheel.next_ms());
+}
+
 TEST_F(TimerWheelTest, StartingAgainSetsANewTime) {
   wheel.start(a, 10);
   wheel.start(a, 2000);
