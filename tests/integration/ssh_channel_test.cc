@@ -269,6 +269,47 @@ TEST_F(SshChannelTest, ManyWritersShareTheConnection) {
   EXPECT_GT(least_when_first_ended, 1'000'000U) << "the last one had to wait for the first";
 }
 
+/// Sends a byte back whenever one comes, or counts the round trips of the one that it began with.
+class Echo final : public Stream::Listener {
+ public:
+  explicit Echo(Stream& stream) : stream_(stream) {}
+  void on_data(Bytes bytes) noexcept override {
+    ++count;
+    stream_.write(bytes);
+  }
+  void on_end() noexcept override {}
+  void on_drain() noexcept override {}
+  void on_close(const Status& /*why*/) noexcept override {}
+  int count = 0;
+
+ private:
+  Stream& stream_;
+};
+
+TEST_F(SshChannelTest, AFewBytesDoNotWaitBehindBulkOfEitherDirection) {
+  auto [down, down_far] = pair();
+  auto [up, up_far] = pair();
+  auto [small, small_far] = pair();
+  ASSERT_TRUE(down && up && small);
+  Sink down_sink;
+  Sink up_sink;
+  Source down_source(*down_far, kBulkBytes);
+  Source up_source(*up, kBulkBytes);
+  Echo near(*small);
+  Echo far(*small_far);
+  down->start(down_sink);
+  down_far->start(down_source);
+  up_far->start(up_sink);
+  up->start(up_source);
+  small->start(near);
+  small_far->start(far);
+  down_source.pump();
+  up_source.pump();
+  small->write(as_bytes("x"));
+  ASSERT_TRUE(wait([&] { return down_sink.ended || up_sink.ended; }));
+  EXPECT_GE(near.count, 10) << "round trips while 64 MiB went by";
+}
+
 TEST_F(SshChannelTest, ClosedPortIsRefused) {
   std::uint16_t closed = 0;
   {
