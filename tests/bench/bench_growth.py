@@ -103,7 +103,7 @@ def growth_connections(quick):
         for name, count in by_turns(contestants, 1 if quick else 5):
             found.setdefault((name, count), []).append(
                 one_size(processes, bench_peers.STARTERS[name], app_port, count,
-                         3_000 if quick else 10_000))
+                         3_000 if quick else 6_000))
     return rows_of(found)
 
 

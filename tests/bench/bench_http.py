@@ -13,7 +13,7 @@ from bench_processes import (MIB, CannotRun, Processes, first_line, many_files,
 
 BODY_MIB = 100
 # Many short rounds: what else the machine does is then beside all of them alike.
-ROUND_SECONDS, ROUNDS = 1, 15
+ROUND_SECONDS, ROUNDS = 1, 13
 IDLE_CONNECTIONS, IDLE_CONNECTIONS_QUICK = 5000, 1000
 # A runtime with a garbage collector: slow enough that a look need not wait for it everywhere.
 ALL = ("ours", "nginx", "haproxy", "chp")

@@ -133,7 +133,7 @@ def beside_rows(found, bench, aim, moved_aims=()):
 
 
 def long_path(quick):
-    rows, name, seconds = [], f"path_{ROUND_TRIP_MS}ms", 2 if quick else 4
+    rows, name, seconds = [], f"path_{ROUND_TRIP_MS}ms", 2 if quick else 3
     with paths(ROUND_TRIP_MS) as (processes, running):
         for way in ("down", "up"):
             one_round = stream_round(processes, running.near, way, 1, 64 if quick else 128)
