@@ -83,8 +83,8 @@ std::string as_sentence(std::string_view detail) {
 
 bool is_navigation(const RequestHead& head) {
   if (head.method != "GET" && head.method != "HEAD" && head.method != "POST") return false;
-  if (const auto mode = head.fields.find("Sec-Fetch-Mode")) return mode == "navigate";
-  const auto accept = head.fields.find("Accept");
+  if (const auto mode = head.fields.find(FieldId::kSecFetchMode)) return mode == "navigate";
+  const auto accept = head.fields.find(FieldId::kAccept);
   return accept && accept->find("text/html") != std::string_view::npos;
 }
 

@@ -46,10 +46,9 @@ bool is_own_host(const Authority& host, const OwnNames& names) {
 }
 
 /// The value of a field that may be there once. False: it is there twice, which no browser does.
-bool find_single(const FieldList& fields, std::string_view name,
-                 std::optional<std::string_view>& value) {
-  value = fields.find(name);
-  return fields.count(name) <= 1;
+bool find_single(const FieldList& fields, FieldId id, std::optional<std::string_view>& value) {
+  value = fields.find(id);
+  return fields.count(id) <= 1;
 }
 
 bool is_own_origin(std::string_view origin, const Authority& host, std::string_view scheme) {
@@ -66,8 +65,8 @@ bool is_top_level_navigation(const RequestHead& head) {
   std::optional<std::string_view> mode;
   std::optional<std::string_view> dest;
   return head.method == "GET" && !head.websocket_upgrade &&
-         find_single(head.fields, "Sec-Fetch-Mode", mode) && mode == "navigate" &&
-         find_single(head.fields, "Sec-Fetch-Dest", dest) && dest == "document";
+         find_single(head.fields, FieldId::kSecFetchMode, mode) && mode == "navigate" &&
+         find_single(head.fields, FieldId::kSecFetchDest, dest) && dest == "document";
 }
 
 }  // namespace
@@ -78,8 +77,8 @@ bool passes_cross_site_rule(const RequestHead& head, const OwnNames& names) {
 
   std::optional<std::string_view> site;
   std::optional<std::string_view> origin;
-  if (!find_single(head.fields, "Sec-Fetch-Site", site)) return false;
-  if (!find_single(head.fields, "Origin", origin)) return false;
+  if (!find_single(head.fields, FieldId::kSecFetchSite, site)) return false;
+  if (!find_single(head.fields, FieldId::kOrigin, origin)) return false;
 
   const bool own_origin = !origin || is_own_origin(*origin, *host, names.scheme);
   // Old WebSocket clients in browsers send no Sec-Fetch-Site, and a proxy in between may add one:

@@ -2,15 +2,17 @@
 
 #include <algorithm>
 
-#include "common/http_head.h"
-
 namespace hpc {
 
 namespace {
 
-constexpr std::string_view kWholeHost[] = {
-    "Alt-Svc",   "Strict-Transport-Security", "Clear-Site-Data", "Public-Key-Pins", "NEL",
-    "Report-To", "Reporting-Endpoints"};
+constexpr FieldSet kWholeHost = {FieldId::kAltSvc,
+                                 FieldId::kStrictTransportSecurity,
+                                 FieldId::kClearSiteData,
+                                 FieldId::kPublicKeyPins,
+                                 FieldId::kNel,
+                                 FieldId::kReportTo,
+                                 FieldId::kReportingEndpoints};
 
 // Like equals_ignoring_case, with '_' for '-'. `prefix` is in lower case.
 bool starts_loosely(std::string_view name, std::string_view prefix) {
@@ -23,14 +25,13 @@ bool starts_loosely(std::string_view name, std::string_view prefix) {
 
 }  // namespace
 
-bool says_who_asks(std::string_view name) {
-  return starts_loosely(name, "x-forwarded-") || starts_loosely(name, "x-hpc-") ||
-         equals_ignoring_case(name, "Forwarded");
+bool says_who_asks(const Field& field) {
+  if (field.id == FieldId::kForwarded) return true;
+  // Mostly a look at the first letter is enough.
+  if (field.name.empty() || (field.name.front() | 0x20) != 'x') return false;
+  return starts_loosely(field.name, "x-forwarded-") || starts_loosely(field.name, "x-hpc-");
 }
 
-bool affects_whole_host(std::string_view name) {
-  return std::any_of(std::begin(kWholeHost), std::end(kWholeHost),
-                     [name](auto one) { return equals_ignoring_case(name, one); });
-}
+bool affects_whole_host(FieldId id) { return kWholeHost.has(id); }
 
 }  // namespace hpc

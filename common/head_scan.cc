@@ -29,6 +29,7 @@ void HeadScan::restart() {
 tl::expected<HeadScan::Progress, HttpRefusal> HeadScan::scan(std::string_view text) {
   const auto inside = text.substr(0, limits_.head_bytes_max);
   while (state_ != State::kDone && at_ < inside.size()) {
+    if (state_ == State::kFieldStart && take_line(inside)) continue;
     if (auto verdict = step(inside); !verdict) return tl::unexpected(verdict.error());
   }
   if (state_ == State::kDone) return Progress::kDone;
@@ -36,8 +37,15 @@ tl::expected<HeadScan::Progress, HttpRefusal> HeadScan::scan(std::string_view te
   return Progress::kMore;
 }
 
-Field HeadScan::field(std::string_view text, std::size_t index) const {
-  return {cut(text, fields_[index].name), trim_blanks(cut(text, fields_[index].value))};
+bool HeadScan::take_line(std::string_view text) {
+  const std::size_t colon = end_of_run(text, at_, kTokenBytes);
+  if (colon == at_ || colon == text.size() || text[colon] != ':') return false;
+  const std::size_t end = end_of_value(text, colon + 1);
+  if (text.size() - end < 2 || text[end] != '\r' || text[end + 1] != '\n') return false;
+  if (fields_.size() == limits_.fields_max) return false;
+  fields_.add(text, at_, colon, end);
+  element_begin_ = at_ = end + 2;
+  return true;
 }
 
 bool HeadScan::run(std::string_view text, HttpBytes set) {
@@ -181,7 +189,7 @@ HttpVerdict HeadScan::on_field_start(std::string_view text) {
 HttpVerdict HeadScan::on_name(std::string_view text) {
   if (!run(text, kTokenBytes)) return {};
   if (text[at_] != ':') return misplaced(text[at_], "a field name is not followed by a colon");
-  fields_.push_back({take_element(), {}});
+  name_ = take_element();
   state_ = State::kValue;
   return {};
 }
@@ -189,7 +197,8 @@ HttpVerdict HeadScan::on_name(std::string_view text) {
 HttpVerdict HeadScan::on_value(std::string_view text) {
   if (!run(text, kValueBytes)) return {};
   if (text[at_] != '\r') return misplaced(text[at_], "a control byte in a field value");
-  fields_.back().value = take_element();
+  fields_.add(text, name_.begin, name_.end, at_);
+  ++at_;
   state_ = State::kValueLineFeed;
   return {};
 }

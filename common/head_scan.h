@@ -2,7 +2,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
-#include <vector>
 
 #include "common/http_rules.h"
 
@@ -33,8 +32,8 @@ class HeadScan {
   std::string_view method(std::string_view text) const { return cut(text, method_); }
   std::string_view target(std::string_view text) const { return cut(text, target_); }
   std::string_view reason(std::string_view text) const { return cut(text, reason_); }
-  std::size_t field_count() const { return fields_.size(); }
-  Field field(std::string_view text, std::size_t index) const;
+  /// Where the fields are and which they are. May be swapped for another, to keep it.
+  FieldIndex& fields() { return fields_; }
 
  private:
   enum class State : std::uint8_t {
@@ -56,11 +55,6 @@ class HeadScan {
     std::uint32_t begin = 0;
     std::uint32_t end = 0;
   };
-  struct FieldSlices {
-    Slice name;
-    Slice value;
-  };
-
   static std::string_view cut(std::string_view text, Slice slice) {
     return text.substr(slice.begin, slice.end - slice.begin);
   }
@@ -69,6 +63,9 @@ class HeadScan {
   /// The element from element_begin_ to at_; steps over the byte behind it.
   Slice take_element();
   HttpVerdict expect_line_feed(std::string_view text, State next);
+  /// Takes a whole field line, or leaves everything as it is: it is not all there, or not as it
+  /// has to be. Then step() says which, byte by byte.
+  bool take_line(std::string_view text);
   HttpVerdict step(std::string_view text);
   HttpVerdict on_method(std::string_view text);
   HttpVerdict on_target(std::string_view text);
@@ -90,7 +87,8 @@ class HeadScan {
   Slice method_;
   Slice target_;
   Slice reason_;
-  std::vector<FieldSlices> fields_;
+  Slice name_;  // of the field that at_ is in
+  FieldIndex fields_;
 };
 
 }  // namespace hpc

@@ -66,7 +66,11 @@ Result<std::string> hello_hmac(std::string_view token, std::string_view nonce) {
 }
 
 bool equal_in_constant_time(std::string_view a, std::string_view b) {
-  // The length is no secret: every token is 64 digits.
+  // The length is no secret: every token is 64 digits. Of these libsodium compares many at once.
+  if (a.size() == crypto_verify_64_BYTES && b.size() == crypto_verify_64_BYTES) {
+    return crypto_verify_64(reinterpret_cast<const unsigned char*>(a.data()),
+                            reinterpret_cast<const unsigned char*>(b.data())) == 0;
+  }
   return a.size() == b.size() && sodium_memcmp(a.data(), b.data(), a.size()) == 0;
 }
 

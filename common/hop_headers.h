@@ -16,8 +16,9 @@ namespace hpc {
 class HopFields {
  public:
   explicit HopFields(const FieldList& fields);
-  /// True when the field of that name is not to be forwarded.
-  bool ends_here(std::string_view name) const;
+  /// True when the field, or one of that name, is not to be forwarded.
+  bool ends_here(const Field& field) const;
+  bool ends_here(std::string_view name) const { return ends_here({name, {}, field_id(name)}); }
 
  private:
   std::vector<std::string_view> nominated_;

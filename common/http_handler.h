@@ -22,10 +22,44 @@ class PeerOwner;
 /// come from parsed fields or from us, so they hold no line ends; `field` asserts that.
 class HeadWriter {
  public:
+  /// What becomes of a field that came from the other side.
+  enum class Fate : std::uint8_t { kPasses, kEndsHere, kChanges };
+
   explicit HeadWriter(std::string& out) : out_(out) {}
-  void field(std::string_view name, std::string_view value);
+  /// Room for a head of about so many bytes, so that it is not moved while it grows.
+  void reserve(std::size_t bytes) { out_.reserve(out_.size() + bytes); }
+  void field(std::string_view name, std::string_view value) {
+    begin_field(name);
+    piece(value);
+    end_field();
+  }
+  // The same with a value in pieces.
+  void begin_field(std::string_view name);
+  void piece(std::string_view part);
+  void end_field() { out_.append("\r\n", 2); }
+
+  /// All fields of a head in their order: `fate(field)` says what becomes of each, `change(field)`
+  /// writes those that change. Neighbours that pass are copied in one piece.
+  template <class FateOf, class Change>
+  void fields(const FieldList& list, FateOf fate, Change change) {
+    std::size_t run_begin = 0;  // the fields from here on pass and are not written yet
+    for (std::size_t i = 0; i < list.size(); ++i) {
+      const Field field = list[i];
+      const Fate found = fate(field);
+      if (found == Fate::kPasses && list.is_plain(i)) continue;
+      run(list, run_begin, i);
+      run_begin = i + 1;
+      if (found == Fate::kPasses) this->field(field.name, field.value);
+      if (found == Fate::kChanges) change(field);
+    }
+    run(list, run_begin, list.size());
+  }
 
  private:
+  void run(const FieldList& list, std::size_t begin, std::size_t end) {
+    if (begin != end) out_.append(list.lines(begin, end - 1));
+  }
+
   std::string& out_;
 };
 

@@ -6,38 +6,86 @@
 #include <string_view>
 #include <vector>
 
-namespace hpc {
+#include "common/field_id.h"
 
-/// Compares ASCII without case, as field names and tokens are compared (RFC 9110, 5.1).
-bool equals_ignoring_case(std::string_view a, std::string_view b);
+namespace hpc {
 
 /// One field of a head. The views die with the FieldList they came from, or at its next change.
 struct Field {
   std::string_view name;
   std::string_view value;  // without surrounding white space
+  FieldId id = FieldId::kOther;
+};
+
+/// Where the fields of a head are in its text, and which they are. Positions only, below 4 GiB.
+class FieldIndex {
+ public:
+  struct Span {
+    std::uint32_t name_begin;
+    std::uint32_t name_end;
+    std::uint32_t value_begin;
+    std::uint32_t value_end;
+    FieldId id = FieldId::kOther;  // set by add()
+    bool plain = true;             // written "name: value", CR LF, as we write fields ourselves
+  };
+
+  void clear();
+  /// The line from `begin` to its line end at `end`, with its colon at `colon`.
+  void add(std::string_view text, std::size_t begin, std::size_t colon, std::size_t end);
+  /// The same where the value's own bounds are known.
+  void add(std::string_view text, const Span& span);
+  std::size_t size() const { return spans_.size(); }
+  const Span& operator[](std::size_t index) const { return spans_[index]; }
+  bool has(FieldId id) const { return present_.has(id); }
+  bool repeats(FieldId id) const { return repeated_.has(id); }
+
+ private:
+  std::vector<Span> spans_;
+  FieldSet present_;
+  FieldSet repeated_;  // there more than once
 };
 
 /// The fields of a head in their order, all in one buffer, so that a reused list allocates nothing.
 /// A value: copies. At most as many fields and bytes as the parser's limits let in.
+///
+/// What is asked for often is asked for by its FieldId: one that is not there costs a look at a
+/// bit, whatever the head.
 class FieldList {
  public:
   void clear();
   void add(std::string_view name, std::string_view value);
-  std::size_t size() const { return spans_.size(); }
-  bool empty() const { return spans_.empty(); }
-  Field operator[](std::size_t index) const;
+  /// Takes over what was found in `head`, the text of a whole head, which it copies in one piece.
+  /// `index` gets what was here before, to be used again.
+  void assign(std::string_view head, FieldIndex& index);
+
+  std::size_t size() const { return index_.size(); }
+  bool empty() const { return index_.size() == 0; }
+  Field operator[](std::size_t index) const {
+    const auto& span = index_[index];
+    return {cut(span.name_begin, span.name_end), cut(span.value_begin, span.value_end), span.id};
+  }
+  bool has(FieldId id) const { return index_.has(id); }
   /// The first field of that name, in any case.
   std::optional<std::string_view> find(std::string_view name) const;
+  std::optional<std::string_view> find(FieldId id) const;
   std::size_t count(std::string_view name) const;
+  std::size_t count(FieldId id) const;
+
+  /// Is the field written as we would write it? Then line() may be sent as it is.
+  bool is_plain(std::size_t index) const { return index_[index].plain; }
+  /// Name to line end of the fields from `first` to `last`, which are all plain.
+  std::string_view lines(std::size_t first, std::size_t last) const {
+    return cut(index_[first].name_begin, index_[last].value_end + 2);
+  }
+  /// The text they are in: of a head that was read, all of it.
+  std::string_view text() const { return text_; }
 
  private:
-  struct Span {
-    std::uint32_t begin;
-    std::uint32_t name_size;
-    std::uint32_t value_size;  // the value follows the name directly
-  };
+  std::string_view cut(std::size_t begin, std::size_t end) const {
+    return std::string_view(text_.data() + begin, end - begin);
+  }
   std::string text_;
-  std::vector<Span> spans_;
+  FieldIndex index_;
 };
 
 /// How the end of a body is found (RFC 9112, 6.3).

@@ -31,8 +31,7 @@ class HttpParser::Impl {
         listener_(listener),
         scan_(kind == Kind::kRequest ? HeadScan::Kind::kRequest : HeadScan::Kind::kResponse,
               limits),
-        guard_(limits),
-        decoder_(kind, listener) {}
+        guard_(limits) {}
 
   tl::expected<std::size_t, HttpRefusal> feed(std::string_view bytes);
   tl::expected<void, HttpRefusal> finish();
@@ -61,6 +60,7 @@ class HttpParser::Impl {
   void on_head(std::string_view text);
   HttpVerdict read_request(std::string_view text);
   HttpVerdict read_response(std::string_view text);
+  bool decodes_like_us(std::string_view head);
   void begin_head();
   void complete_message();
   void give_up(HttpRefusal refusal) {
@@ -73,7 +73,7 @@ class HttpParser::Impl {
   Listener& listener_;
   HeadScan scan_;
   ChunkGuard guard_;
-  HttpDecoder decoder_;
+  std::unique_ptr<HttpDecoder> decoder_;  // from the first chunked message on
   Phase phase_ = kind_ == Kind::kRequest ? Phase::kEmptyLines : Phase::kHead;
   bool seen_ = false;  // a byte of the message's head, or of an interim one before it
   bool return_seen_ = false;
@@ -146,9 +146,7 @@ std::size_t HttpParser::Impl::feed_head(std::string_view bytes) {
 void HttpParser::Impl::on_head(std::string_view text) {
   const auto verdict = kind_ == Kind::kRequest ? read_request(text) : read_response(text);
   if (!verdict) return give_up(verdict.error());
-  const auto& fields = kind_ == Kind::kRequest ? request.fields : response.fields;
-  const auto target = kind_ == Kind::kRequest ? scan_.target(text) : std::string_view{};
-  if (!decoder_.agrees_on_head(text, target, fields, framing_)) {
+  if (framing_.kind == BodyKind::kChunked && !decodes_like_us(text)) {
     return give_up({400, "two readers of the head do not agree"});
   }
   const bool interim = kind_ == Kind::kResponse && response.interim();
@@ -157,7 +155,17 @@ void HttpParser::Impl::on_head(std::string_view text) {
   if (interim) return begin_head();
   guard_.restart();
   body_left_ = framing_.length;
-  if (decoder_.complete()) complete_message();
+  const bool counted = framing_.kind == BodyKind::kNone || framing_.kind == BodyKind::kLength;
+  if (counted && body_left_ == 0) complete_message();
+}
+
+// Only chunks need a decoder: what has a length, or ends with its connection, is as it is.
+bool HttpParser::Impl::decodes_like_us(std::string_view head) {
+  if (!decoder_) decoder_ = std::make_unique<HttpDecoder>(kind_, listener_);
+  decoder_->restart();
+  const bool request_kind = kind_ == Kind::kRequest;
+  return decoder_->agrees_on_head(head, request_kind ? scan_.target(head) : std::string_view{},
+                                  request_kind ? request.fields : response.fields, framing_);
 }
 
 HttpVerdict HttpParser::Impl::read_request(std::string_view text) {
@@ -165,10 +173,7 @@ HttpVerdict HttpParser::Impl::read_request(std::string_view text) {
   request.method.assign(scan_.method(text));
   request.target.assign(scan_.target(text));
   request.version_minor = scan_.version_minor();
-  for (std::size_t i = 0; i < scan_.field_count(); ++i) {
-    const Field field = scan_.field(text, i);
-    request.fields.add(field.name, field.value);
-  }
+  request.fields.assign(text, scan_.fields());
   auto verdict = complete_request(request);
   framing_ = request.framing;
   return verdict;
@@ -179,10 +184,7 @@ HttpVerdict HttpParser::Impl::read_response(std::string_view text) {
   response.status = scan_.status();
   response.reason.assign(scan_.reason(text));
   response.version_minor = scan_.version_minor();
-  for (std::size_t i = 0; i < scan_.field_count(); ++i) {
-    const Field field = scan_.field(text, i);
-    response.fields.add(field.name, field.value);
-  }
+  response.fields.assign(text, scan_.fields());
   auto verdict = complete_response(response, to_head, upgrade_asked);
   framing_ = response.framing;
   const bool counted = response.interim() && response.status != 100 && response.status != 102;
@@ -200,22 +202,18 @@ std::size_t HttpParser::Impl::feed_body(std::string_view bytes) {
         0, static_cast<std::size_t>(std::min<std::uint64_t>(body_left_, bytes.size())));
     body_left_ -= piece.size();
   }
-  const bool ends = framing_.kind == BodyKind::kLength && body_left_ == 0;
-  if (!decoder_.decode(piece) || decoder_.complete() != ends) {
-    give_up({400, "two readers of the body do not agree"});
-    return 0;
-  }
-  if (ends) complete_message();
+  listener_.on_body(as_bytes(piece));
+  if (framing_.kind == BodyKind::kLength && body_left_ == 0) complete_message();
   return piece.size();
 }
 
 std::size_t HttpParser::Impl::feed_chunks(std::string_view bytes) {
   const auto run = guard_.next(bytes);
   const auto piece = bytes.substr(0, run.size);
-  const bool decoded = !run.for_decoder || piece.empty() || decoder_.decode(piece);
+  const bool decoded = !run.for_decoder || piece.empty() || decoder_->decode(piece);
   if (!run.verdict) {
     give_up(run.verdict.error());
-  } else if (!decoded || decoder_.complete() != guard_.done()) {
+  } else if (!decoded || decoder_->complete() != guard_.done()) {
     give_up({400, "two readers of the chunks do not agree"});
   } else if (guard_.done()) {
     complete_message();
@@ -230,7 +228,6 @@ void HttpParser::Impl::begin_head() {
     gathered_.clear();
   }
   scan_.restart();
-  decoder_.restart();
 }
 
 void HttpParser::Impl::complete_message() {
@@ -255,8 +252,7 @@ void HttpParser::Impl::next_message() {
 tl::expected<void, HttpRefusal> HttpParser::Impl::finish() {
   if (refusal_) return tl::unexpected(*refusal_);
   if (at_message_start() || phase_ == Phase::kComplete) return {};
-  const bool until_close = phase_ == Phase::kBody && framing_.kind == BodyKind::kUntilClose;
-  if (until_close && decoder_.finish()) {
+  if (phase_ == Phase::kBody && framing_.kind == BodyKind::kUntilClose) {
     complete_message();
     return {};
   }

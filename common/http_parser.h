@@ -9,9 +9,10 @@
 
 namespace hpc {
 
-/// Turns the bytes of one connection into messages. Strict: llhttp in strict mode decodes, and a
-/// scan of our own (http_rules) refuses before and beside it what is ambiguous, so that every
-/// packaged version of llhttp behaves the same.
+/// Turns the bytes of one connection into messages. Strict: one scan of our own reads each head
+/// (head_scan, http_rules) and refuses what is ambiguous. Chunked messages llhttp reads a second
+/// time, head and chunks, and decodes them; that it reads every head that is let in as we do is
+/// held by the tests (parse_probe.h) and the fuzz targets.
 ///
 /// feed() takes bytes as they come, cut anywhere; it stops at the end of each message until
 /// next_message(), so that a pipelined request waits. A WebSocket handshake and the 101 that grants

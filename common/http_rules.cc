@@ -3,13 +3,12 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cstring>
 #include <limits>
 
 namespace hpc {
 
-namespace {
-
-constexpr std::array<std::uint8_t, 256> kByteSets = [] {
+constexpr std::array<std::uint8_t, 256> kHttpByteSets = [] {
   std::array<std::uint8_t, 256> table{};
   const std::string_view symbols = "!#$%&'*+-.^_`|~";
   for (unsigned i = 0; i < table.size(); ++i) {
@@ -28,6 +27,8 @@ constexpr std::array<std::uint8_t, 256> kByteSets = [] {
   }
   return table;
 }();
+
+namespace {
 
 // The methods that every packaged version of llhttp takes in an HTTP request, but CONNECT, TRACE
 // and PRI; its RTSP methods are none of ours.
@@ -55,6 +56,13 @@ tl::expected<std::uint64_t, HttpRefusal> parse_content_length(std::string_view v
   return length;
 }
 
+bool lists_token(std::string_view list, std::string_view token) {
+  do {
+    if (equals_ignoring_case(next_list_element(list), token)) return true;
+  } while (list.data() != nullptr);
+  return false;
+}
+
 // A transfer coding is a token with parameters; only the token matters for the status, because
 // nothing but a plain `chunked` is let in.
 bool is_transfer_coding(std::string_view element) {
@@ -67,7 +75,7 @@ HttpVerdict judge_transfer_encoding(const FieldList& fields, int version_minor) 
   bool only_chunked = true;
   for (std::size_t i = 0; i < fields.size(); ++i) {
     const Field field = fields[i];
-    if (!equals_ignoring_case(field.name, "Transfer-Encoding")) continue;
+    if (field.id != FieldId::kTransferEncoding) continue;
     auto list = field.value;
     do {
       const auto element = next_list_element(list);
@@ -84,8 +92,8 @@ HttpVerdict judge_transfer_encoding(const FieldList& fields, int version_minor) 
 
 /// What the framing fields say, before the rules of requests and answers; kNone: they are absent.
 tl::expected<Framing, HttpRefusal> declared_framing(const FieldList& fields, int version_minor) {
-  const auto lengths = fields.count("Content-Length");
-  const bool encoded = fields.count("Transfer-Encoding") != 0;
+  const auto lengths = fields.count(FieldId::kContentLength);
+  const bool encoded = fields.has(FieldId::kTransferEncoding);
   if (lengths != 0 && encoded) return refuse(400, "both Content-Length and Transfer-Encoding");
   if (lengths > 1) return refuse(400, "more than one Content-Length");
   if (encoded) {
@@ -95,9 +103,17 @@ tl::expected<Framing, HttpRefusal> declared_framing(const FieldList& fields, int
     return Framing{BodyKind::kChunked, 0};
   }
   if (lengths == 0) return Framing{};
-  const auto length = parse_content_length(*fields.find("Content-Length"));
+  const auto length = parse_content_length(*fields.find(FieldId::kContentLength));
   if (!length) return tl::unexpected(length.error());
   return Framing{BodyKind::kLength, *length};
+}
+
+/// What is declared, as it is meant in an answer of that status.
+Framing answer_framing(const Framing& declared, int status, bool to_head) {
+  // What the fields say is then about the body that a GET would get.
+  if (to_head || status < 200 || status == 204 || status == 304) return {};
+  if (declared.kind == BodyKind::kNone) return {BodyKind::kUntilClose, 0};
+  return declared;
 }
 
 bool has_body(const Framing& framing) {
@@ -114,7 +130,7 @@ bool is_valid_port(std::string_view port) {
 }
 
 HttpVerdict complete_host(RequestHead& head) {
-  const auto hosts = head.fields.count("Host");
+  const auto hosts = head.fields.count(FieldId::kHost);
   if (hosts > 1) return refuse(400, "more than one Host");
   if (hosts == 0) {
     // Health checks of load balancers speak HTTP/1.0 without a Host; they learn nothing else.
@@ -122,7 +138,7 @@ HttpVerdict complete_host(RequestHead& head) {
     if (head.version_minor == 0 && path == "/healthz") return {};
     return refuse(400, "no Host");
   }
-  const auto host = *head.fields.find("Host");
+  const auto host = *head.fields.find(FieldId::kHost);
   if (!is_valid_host(host)) return refuse(400, "Host is malformed");
   head.host.assign(host);
   return {};
@@ -153,9 +169,10 @@ HttpVerdict complete_target(RequestHead& head) {
 }
 
 HttpVerdict complete_expectation(RequestHead& head) {
+  if (!head.fields.has(FieldId::kExpect)) return {};
   for (std::size_t i = 0; i < head.fields.size(); ++i) {
     const Field field = head.fields[i];
-    if (!equals_ignoring_case(field.name, "Expect")) continue;
+    if (field.id != FieldId::kExpect) continue;
     if (!equals_ignoring_case(field.value, "100-continue")) {
       return refuse(417, "Expect is something else than 100-continue");
     }
@@ -165,30 +182,41 @@ HttpVerdict complete_expectation(RequestHead& head) {
   return {};
 }
 
-bool is_only_value(const FieldList& fields, std::string_view name, std::string_view value) {
-  return fields.count(name) == 1 && equals_ignoring_case(*fields.find(name), value);
+bool is_only_value(const FieldList& fields, FieldId id, std::string_view value) {
+  return fields.count(id) == 1 && equals_ignoring_case(*fields.find(id), value);
 }
 
 HttpVerdict complete_upgrade(RequestHead& head) {
   const auto& fields = head.fields;
-  if (!is_only_value(fields, "Upgrade", "websocket")) return {};
-  if (!lists_token(fields, "Connection", "upgrade")) return {};
+  if (!is_only_value(fields, FieldId::kUpgrade, "websocket")) return {};
+  if (!lists_token(fields, FieldId::kConnection, "upgrade")) return {};
   if (has_body(head.framing)) return refuse(400, "a WebSocket handshake with a body");
   head.websocket_upgrade = head.method == "GET" && head.version_minor == 1 &&
-                           is_only_value(fields, "Sec-WebSocket-Version", "13") &&
-                           fields.count("Sec-WebSocket-Key") == 1 &&
-                           !fields.find("Sec-WebSocket-Key")->empty();
+                           is_only_value(fields, FieldId::kSecWebSocketVersion, "13") &&
+                           fields.count(FieldId::kSecWebSocketKey) == 1 &&
+                           !fields.find(FieldId::kSecWebSocketKey)->empty();
   if (head.websocket_upgrade) head.framing = {};
   return {};
 }
 
 }  // namespace
 
-std::size_t end_of_run(std::string_view text, std::size_t from, HttpBytes set) {
-  while (from < text.size() && (kByteSets[static_cast<unsigned char>(text[from])] & set) != 0) {
-    ++from;
+std::size_t end_of_value(std::string_view text, std::size_t from) {
+  // A byte is less than 0x20 where taking 0x20 from it borrows, and 0x7f where it has no bit that
+  // 0x7f has not and taking 1 from what they differ by borrows (Bit Twiddling Hacks, "haszero").
+  // The borrow may go on into the next byte, and a TAB is less than 0x20, too: then each byte is
+  // looked at by itself, so a wrong alarm costs time and nothing else.
+  constexpr std::uint64_t kEach = 0x0101010101010101;
+  for (std::uint64_t word = 0; text.size() - from >= sizeof(word); from += sizeof(word)) {
+    std::memcpy(&word, text.data() + from, sizeof(word));
+    const std::uint64_t no_delete = word ^ (kEach * 0x7f);
+    const std::uint64_t alarm =
+        ((word - kEach * 0x20) & ~word) | ((no_delete - kEach) & ~no_delete);
+    if ((alarm & (kEach * 0x80)) == 0) continue;
+    const std::size_t end = end_of_run(text.substr(0, from + sizeof(word)), from, kValueBytes);
+    if (end != from + sizeof(word)) return end;
   }
-  return from;
+  return end_of_run(text, from, kValueBytes);
 }
 
 bool is_http_token(std::string_view text) {
@@ -208,14 +236,19 @@ std::string_view next_list_element(std::string_view& list) {
   return trim_blanks(element);
 }
 
+bool lists_token(const FieldList& fields, FieldId id, std::string_view token) {
+  if (!fields.has(id)) return false;
+  for (std::size_t i = 0; i < fields.size(); ++i) {
+    const Field field = fields[i];
+    if (field.id == id && lists_token(field.value, token)) return true;
+  }
+  return false;
+}
+
 bool lists_token(const FieldList& fields, std::string_view name, std::string_view token) {
   for (std::size_t i = 0; i < fields.size(); ++i) {
     const Field field = fields[i];
-    if (!equals_ignoring_case(field.name, name)) continue;
-    auto list = field.value;
-    do {
-      if (equals_ignoring_case(next_list_element(list), token)) return true;
-    } while (list.data() != nullptr);
+    if (equals_ignoring_case(field.name, name) && lists_token(field.value, token)) return true;
   }
   return false;
 }
@@ -267,16 +300,13 @@ tl::expected<Framing, HttpRefusal> request_framing(const FieldList& fields, int 
 tl::expected<Framing, HttpRefusal> response_framing(const FieldList& fields, int version_minor,
                                                     int status, bool to_head) {
   auto framing = declared_framing(fields, version_minor);
-  if (!framing) return framing;
-  // What the fields say is then about the body that a GET would get.
-  if (to_head || status < 200 || status == 204 || status == 304) return Framing{};
-  if (framing->kind == BodyKind::kNone) return Framing{BodyKind::kUntilClose, 0};
+  if (framing) *framing = answer_framing(*framing, status, to_head);
   return framing;
 }
 
 bool wants_keep_alive(const FieldList& fields, int version_minor) {
-  if (lists_token(fields, "Connection", "close")) return false;
-  return version_minor == 1 || lists_token(fields, "Connection", "keep-alive");
+  if (lists_token(fields, FieldId::kConnection, "close")) return false;
+  return version_minor == 1 || lists_token(fields, FieldId::kConnection, "keep-alive");
 }
 
 HttpVerdict complete_request(RequestHead& head) {
@@ -291,19 +321,19 @@ HttpVerdict complete_request(RequestHead& head) {
 }
 
 HttpVerdict complete_response(ResponseHead& head, bool to_head, bool upgrade_asked) {
-  const auto framing = response_framing(head.fields, head.version_minor, head.status, to_head);
-  if (!framing) return tl::unexpected(framing.error());
-  head.framing = *framing;
+  const auto declared = declared_framing(head.fields, head.version_minor);
+  if (!declared) return tl::unexpected(declared.error());
+  head.framing = answer_framing(*declared, head.status, to_head);
   // Neither 1xx nor 204 has a body (RFC 9110, 6.4.1). What one declares would be read as the next
   // answer, or not, depending on who reads.
-  const bool declares_body = has_body(*declared_framing(head.fields, head.version_minor));
+  const bool declares_body = has_body(*declared);
   if (head.status < 200 && declares_body) return refuse(400, "an interim answer with a body");
   const bool body_behind = head.status == 204 && declares_body;
-  head.keep_alive = framing->kind != BodyKind::kUntilClose && !body_behind &&
+  head.keep_alive = head.framing.kind != BodyKind::kUntilClose && !body_behind &&
                     wants_keep_alive(head.fields, head.version_minor);
   if (head.status != 101) return {};
   if (!upgrade_asked) return refuse(400, "a 101 that nobody asked for");
-  if (!is_only_value(head.fields, "Upgrade", "websocket")) {
+  if (!is_only_value(head.fields, FieldId::kUpgrade, "websocket")) {
     return refuse(400, "a 101 that does not switch to websocket");
   }
   head.websocket_upgrade = true;

@@ -1,4 +1,5 @@
 #pragma once
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -41,8 +42,17 @@ enum HttpBytes : std::uint8_t {
   kHexBytes = 16,
 };
 
+extern const std::array<std::uint8_t, 256> kHttpByteSets;
+
 /// Position of the first byte at or after `from` that is not in `set`; text.size() if none.
-std::size_t end_of_run(std::string_view text, std::size_t from, HttpBytes set);
+inline std::size_t end_of_run(std::string_view text, std::size_t from, HttpBytes set) {
+  while (from < text.size() && (kHttpByteSets[static_cast<unsigned char>(text[from])] & set) != 0) {
+    ++from;
+  }
+  return from;
+}
+/// The same for kValueBytes, eight bytes at a time: values are most of a head.
+std::size_t end_of_value(std::string_view text, std::size_t from);
 bool is_http_token(std::string_view text);
 /// Without the spaces and TABs around it (OWS of RFC 9110, 5.6.3).
 std::string_view trim_blanks(std::string_view text);
@@ -52,6 +62,7 @@ std::string_view trim_blanks(std::string_view text);
 std::string_view next_list_element(std::string_view& list);
 /// True when a field of that name lists the token, in any case.
 bool lists_token(const FieldList& fields, std::string_view name, std::string_view token);
+bool lists_token(const FieldList& fields, FieldId id, std::string_view token);
 
 /// Longest method name we look at; "GET_PARAMETER" is the longest there is (13).
 constexpr std::size_t kMethodBytesMax = 16;

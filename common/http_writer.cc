@@ -36,9 +36,14 @@ bool names_allow(const LocalAnswer& answer) {
 }
 }  // namespace
 
-void HeadWriter::field(std::string_view name, std::string_view value) {
-  assert(!has_line_end(name) && !has_line_end(value));
-  out_.append(name).append(": ").append(value).append("\r\n");
+void HeadWriter::begin_field(std::string_view name) {
+  assert(!has_line_end(name));
+  out_.append(name).append(": ", 2);
+}
+
+void HeadWriter::piece(std::string_view part) {
+  assert(!has_line_end(part));
+  out_.append(part);
 }
 
 void OutBatch::body(Bytes bytes) {

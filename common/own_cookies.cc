@@ -43,9 +43,10 @@ std::string last_app_cookie_name(int port) { return "hpc-last-app-" + std::to_st
 
 std::vector<std::string_view> cookie_values(const FieldList& fields, std::string_view name) {
   std::vector<std::string_view> values;
+  if (!fields.has(FieldId::kCookie)) return values;
   for (std::size_t i = 0; i < fields.size(); ++i) {
     const Field field = fields[i];
-    if (!equals_ignoring_case(field.name, "Cookie")) continue;
+    if (field.id != FieldId::kCookie) continue;
     for_each_pair(field.value, [&](std::string_view pair) {
       const auto equals = pair.find('=');
       if (equals != std::string_view::npos && pair.substr(0, equals) == name) {
@@ -56,18 +57,20 @@ std::vector<std::string_view> cookie_values(const FieldList& fields, std::string
   return values;
 }
 
-std::optional<std::string> without_own_cookies(std::string_view cookie) {
+bool has_own_cookie(std::string_view cookie) {
   bool any_own = false;
+  for_each_pair(cookie, [&](std::string_view pair) { any_own = any_own || is_own(pair); });
+  return any_own;
+}
+
+std::optional<std::string> without_own_cookies(std::string_view cookie) {
+  if (!has_own_cookie(cookie)) return std::string(cookie);
   std::string rest;
   for_each_pair(cookie, [&](std::string_view pair) {
-    if (is_own(pair)) {
-      any_own = true;
-      return;
-    }
+    if (is_own(pair)) return;
     if (!rest.empty()) rest += "; ";
     rest += pair;
   });
-  if (!any_own) return std::string(cookie);
   if (rest.empty()) return std::nullopt;
   return rest;
 }

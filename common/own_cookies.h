@@ -24,6 +24,9 @@ std::vector<std::string_view> cookie_values(const FieldList& fields, std::string
 /// A Cookie field's value without ours; the others stay as they are. Nothing: none is left.
 std::optional<std::string> without_own_cookies(std::string_view cookie);
 
+/// Is one of ours in a Cookie field's value?
+bool has_own_cookie(std::string_view cookie);
+
 /// Would this Set-Cookie value make a browser send us one of our own cookies? Also with an empty
 /// name, whose value browsers send bare ("=hpc-manager-9000=x").
 bool sets_own_cookie(std::string_view set_cookie);

@@ -38,8 +38,8 @@ bool may_be_an_apps(std::string_view target, bool navigation, const RootFallback
 
 /// The prefix of the page that asks, if it is one of ours.
 std::string_view prefix_of_referer(const RequestHead& head, const RootFallbackRules& rules) {
-  const auto referer = head.fields.find("Referer");
-  if (!referer || head.fields.count("Referer") != 1) return {};
+  const auto referer = head.fields.find(FieldId::kReferer);
+  if (!referer || head.fields.count(FieldId::kReferer) != 1) return {};
   const auto url = parse_host_url(*referer);
   if (!url || !equals_ignoring_case(url->scheme, rules.scheme)) return {};
   // A user name makes an authority that equals no Host.

@@ -22,8 +22,9 @@ void Access::look_at(ClientInfo& client) const {
 }
 
 bool Access::holds_token(const RequestHead& head) const {
-  const auto given = head.fields.find(kTokenField);
-  return given && head.fields.count(kTokenField) == 1 && equal_in_constant_time(*given, token_);
+  const auto given = head.fields.find(FieldId::kHpcProxyToken);
+  return given && head.fields.count(FieldId::kHpcProxyToken) == 1 &&
+         equal_in_constant_time(*given, token_);
 }
 
 bool Access::same_user(ClientInfo& client) const {

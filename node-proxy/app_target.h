@@ -21,6 +21,7 @@ std::string connector_key(const AppTarget& target);
 
 // What is said of an app by its port, 0 for one on a socket.
 std::string app_name(std::uint16_t port);  // in pages: "the app on port 5500"
+constexpr std::string_view kAppHostName = "localhost";
 std::string app_host(std::uint16_t port);  // in its Host field: "localhost:5500", "localhost"
 
 }  // namespace hpc

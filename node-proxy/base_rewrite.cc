@@ -89,8 +89,8 @@ bool may_be_changed(const ResponseHead& head) {
 }  // namespace
 
 bool asks_for_base_rewrite(const RequestHead& head, bool by_default) {
-  const auto given = head.fields.find(kBaseRewriteField);
-  if (!given || head.fields.count(kBaseRewriteField) != 1) return by_default;
+  const auto given = head.fields.find(FieldId::kHpcBaseRewrite);
+  if (!given || head.fields.count(FieldId::kHpcBaseRewrite) != 1) return by_default;
   return *given == "1" || (by_default && *given != "0");
 }
 

@@ -28,7 +28,7 @@ LocalAnswer healthy() { return json_answer(200, "{\"status\":\"ok\"}\n"); }
 /// A manager stands between us and the browser: what concerns the whole origin is its affair.
 bool behind_manager(const RequestHead& head, bool token_holder) {
   return token_holder &&
-         (head.fields.find("X-Forwarded-Host") || head.fields.find("X-Forwarded-Prefix"));
+         (head.fields.has(FieldId::kXForwardedHost) || head.fields.has(FieldId::kXForwardedPrefix));
 }
 
 LocalAnswer only_get() {
@@ -95,11 +95,16 @@ std::optional<RootFallback> NodeProxy::root_fallback(const RequestHead& head,
 }
 
 Decision NodeProxy::route(const RequestHead& head, ClientInfo& client, bool token_holder) {
+  // Nearly every request; none of what is asked below is about a port.
+  if (const auto route = parse_port_route(head.target)) {
+    return forward_to({route->port, {}}, *route, head, client, token_holder);
+  }
   if (auto fallback = root_fallback(head, token_holder)) {
     if (fallback->redirect) return root_fallback_answer(std::move(fallback->target));
-    RequestHead meant = head;
-    meant.target = std::move(fallback->target);
-    return forward(meant, client, token_holder);
+    auto meant = std::make_unique<RequestHead>(head);
+    meant->target = std::move(fallback->target);
+    const RequestHead& as_meant = *meant;
+    return forward(as_meant, client, token_holder, std::move(meant));
   }
   if (path_of(head.target) == "/healthz" && is_read(head)) return healthy();
   if (const auto text = own_text(head)) {
@@ -117,9 +122,10 @@ std::optional<LocalAnswer> NodeProxy::own_text(const RequestHead& head) const {
   return std::nullopt;
 }
 
-Decision NodeProxy::forward(const RequestHead& head, const ClientInfo& client, bool token_holder) {
+Decision NodeProxy::forward(const RequestHead& head, const ClientInfo& client, bool token_holder,
+                            std::unique_ptr<const RequestHead> meant) {
   if (const auto route = parse_port_route(head.target)) {
-    return forward_to({route->port, {}}, *route, head, client, token_holder);
+    return forward_to({route->port, {}}, *route, head, client, token_holder, std::move(meant));
   }
   const auto route = parse_app_route(head.target);
   const auto asker = [&](std::string_view prefix) {
@@ -135,57 +141,66 @@ Decision NodeProxy::forward(const RequestHead& head, const ClientInfo& client, b
   if (!state_.record.app) return pages_.no_app(asker(route->prefix));
   const auto target = parse_app_target(state_.record.app->target);
   if (!target) return pages_.no_app(asker(route->prefix));
-  return forward_to(*target, *route, head, client, token_holder);
+  return forward_to(*target, *route, head, client, token_holder, std::move(meant));
+}
+
+LocalAnswer NodeProxy::forbidden_port(std::uint16_t port, const Pages::Asker& asker) const {
+  if (port == state_.record.port) {
+    return pages_.problem(
+        403, "That is hpc-proxy itself",
+        "port " + std::to_string(port) + " is hpc-proxy itself; an app has a port of its own",
+        asker);
+  }
+  return pages_.problem(403, "This port is not let through",
+                        "port " + std::to_string(port) +
+                            " is not one of the ports that --allow-ports lets through; start "
+                            "the app on another one",
+                        asker);
 }
 
 Decision NodeProxy::forward_to(const AppTarget& target, const PortRoute& route,
-                               const RequestHead& head, const ClientInfo& client,
-                               bool token_holder) {
-  const std::string prefix = external_prefix(head, token_holder, route.prefix);
-  const Pages::Asker asker{is_navigation(head),
-                           home_link(path_of(head.target), route.prefix, prefix)};
-  if (target.port == state_.record.port) {
-    return pages_.problem(403, "That is hpc-proxy itself",
-                          "port " + std::to_string(target.port) +
-                              " is hpc-proxy itself; an app has a port of its own",
-                          asker);
+                               const RequestHead& head, const ClientInfo& client, bool token_holder,
+                               std::unique_ptr<const RequestHead> meant) {
+  std::string prefix = external_prefix(head, token_holder, route.prefix);
+  const bool navigation = is_navigation(head);
+  if (target.port == state_.record.port ||
+      (target.port != 0 && !state_.allow_ports.contains(target.port))) {
+    return forbidden_port(target.port,
+                          {navigation, home_link(path_of(head.target), route.prefix, prefix)});
   }
-  if (target.port != 0 && !state_.allow_ports.contains(target.port)) {
-    return pages_.problem(403, "This port is not let through",
-                          "port " + std::to_string(target.port) +
-                              " is not one of the ports that --allow-ports lets through; start "
-                              "the app on another one",
-                          asker);
-  }
-  std::string rest(route.rest);
   const bool bare_root = keep_prefix_table_.is_bare(target.port, prefix);
-  if (route.needs_slash && (head.websocket_upgrade || !bare_root)) {
-    rest.insert(0, 1, '/');
-    if (!head.websocket_upgrade) {
-      LocalAnswer answer;
-      answer.status = 308;
-      answer.fields = {{"Location", prefix + rest}, {"Cache-Control", "no-store"}};
-      return answer;
-    }
+  const bool adds_slash = route.needs_slash && (head.websocket_upgrade || !bare_root);
+  if (adds_slash && !head.websocket_upgrade) {
+    LocalAnswer answer;
+    answer.status = 308;
+    answer.fields = {{"Location", prefix.append("/").append(route.rest)},
+                     {"Cache-Control", "no-store"}};
+    return answer;
   }
   ForwardContext context;
   context.port = target.port;
   context.token_holder = token_holder;
-  context.navigation = asker.navigation;
+  context.navigation = navigation;
   context.peer_address = client.peer_address;
-  context.prefix = prefix;
-  context.target = prefix + rest;
+  context.rest = route.rest;
+  context.adds_slash = adds_slash;
   context.keep_prefix = route.keep_prefix || keep_prefix_table_.knows(target.port, prefix);
   context.bare_prefix = route.needs_slash;
   context.bare_root = bare_root;
   context.base_rewrite = asks_for_base_rewrite(head, state_.base_rewrite);
   context.keep_prefix_table = &keep_prefix_table_;
-  if (asker.navigation && state_.root_fallback && !behind_manager(head, token_holder)) {
+  if (navigation && state_.root_fallback && !behind_manager(head, token_holder)) {
     context.last_app_cookie = last_app_set_cookie(state_.record.port, route.prefix);
   }
-  context.home = asker.home;
+  context.path = path_of(head.target);
+  context.route_prefix = route.prefix;
   context.pages = &pages_;
-  return Forward{&pool_, connector_key(target), context.keep_prefix ? context.target : rest,
+  context.meant = std::move(meant);
+  std::string asked = context.keep_prefix ? prefix : std::string();
+  if (adds_slash) asked += '/';
+  asked += route.rest;
+  context.prefix = std::move(prefix);
+  return Forward{&pool_, connector_key(target), std::move(asked),
                  make_forward_policy(head, std::move(context))};
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -45,9 +46,13 @@ class NodeProxy final : public HttpHandler {
   Decision decide(const RequestHead& head, ClientInfo& client);
   Decision route(const RequestHead& head, ClientInfo& client, bool token_holder);
   std::optional<RootFallback> root_fallback(const RequestHead& head, bool token_holder) const;
-  Decision forward(const RequestHead& head, const ClientInfo& client, bool token_holder);
+  /// `meant`: owns `head` where that is not what came.
+  Decision forward(const RequestHead& head, const ClientInfo& client, bool token_holder,
+                   std::unique_ptr<const RequestHead> meant = nullptr);
   Decision forward_to(const AppTarget& target, const PortRoute& route, const RequestHead& head,
-                      const ClientInfo& client, bool token_holder);
+                      const ClientInfo& client, bool token_holder,
+                      std::unique_ptr<const RequestHead> meant = nullptr);
+  LocalAnswer forbidden_port(std::uint16_t port, const Pages::Asker& asker) const;
   /// /status, /metrics and /ports.
   std::optional<LocalAnswer> own_text(const RequestHead& head) const;
   LocalAnswer set_app(const RequestHead& head, ClientInfo& client, bool token_holder);

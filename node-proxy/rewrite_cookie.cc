@@ -81,8 +81,12 @@ std::string rewrite_set_cookie(std::string_view set_cookie, const RewriteContext
   return out;
 }
 
+bool may_change_cookie(std::string_view cookie) {
+  return cookie.find(kSecureMark) != std::string_view::npos;
+}
+
 std::optional<std::string> rewrite_cookie(std::string_view cookie) {
-  if (cookie.find(kSecureMark) == std::string_view::npos) return std::nullopt;
+  if (!may_change_cookie(cookie)) return std::nullopt;
   std::string out;
   bool changed = false;
   std::string_view rest = cookie;

@@ -24,5 +24,7 @@ std::string rewrite_set_cookie(std::string_view set_cookie, const RewriteContext
 /// the app set by that name or as `__Host-NAME`: it is given both, the second name first. So no
 /// memory is needed that a restart could lose.
 std::optional<std::string> rewrite_cookie(std::string_view cookie);
+/// False: rewrite_cookie() says nothing, without looking closer.
+bool may_change_cookie(std::string_view cookie);
 
 }  // namespace hpc

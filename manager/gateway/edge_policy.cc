@@ -1,7 +1,5 @@
 #include "manager/gateway/edge_policy.h"
 
-#include <algorithm>
-#include <iterator>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -34,12 +32,11 @@ std::string joined(const FieldList& fields, std::string_view name) {
 }
 
 /// Written by us, whoever sent them.
-bool is_ours_to_say(std::string_view name) {
-  constexpr std::string_view kNames[] = {"X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto",
-                                         "X-Forwarded-Prefix", "Forwarded"};
-  return std::any_of(std::begin(kNames), std::end(kNames),
-                     [name](auto one) { return equals_ignoring_case(name, one); });
-}
+constexpr FieldSet kOursToSay = {FieldId::kXForwardedFor, FieldId::kXForwardedHost,
+                                 FieldId::kXForwardedProto, FieldId::kXForwardedPrefix,
+                                 FieldId::kForwarded};
+// What we add to a head: who asks, from where, and the token; with room for a long prefix.
+constexpr std::size_t kAddedBytes = 512;
 
 class EdgePolicy final : public ForwardPolicy {
  public:
@@ -59,28 +56,31 @@ class EdgePolicy final : public ForwardPolicy {
 
   void write_request_fields(const RequestHead& head, const HopFields& hop,
                             HeadWriter& out) override {
+    out.reserve(head.fields.text().size() + kAddedBytes);
     out.field("Host", head.host);
-    for (std::size_t i = 0; i < head.fields.size(); ++i) {
-      const Field field = head.fields[i];
-      if (hop.ends_here(field.name) || stays_here(field)) continue;
-      if (equals_ignoring_case(field.name, "Cookie")) {
-        if (const auto rest = without_own_cookies(field.value)) out.field(field.name, *rest);
-        continue;
-      }
-      out.field(field.name, field.value);
-    }
+    out.fields(
+        head.fields,
+        [&](const Field& field) {
+          if (hop.ends_here(field) || stays_here(field)) return HeadWriter::Fate::kEndsHere;
+          return field.id == FieldId::kCookie ? HeadWriter::Fate::kChanges
+                                              : HeadWriter::Fate::kPasses;
+        },
+        [&](const Field& field) {
+          if (const auto rest = without_own_cookies(field.value)) out.field(field.name, *rest);
+        });
     write_view(head, out);
     if (tunnel_.record()) out.field("X-HPC-Proxy-Token", tunnel_.record()->token);
   }
 
   void write_response_fields(const ResponseHead& head, const HopFields& hop,
                              HeadWriter& out) override {
-    for (std::size_t i = 0; i < head.fields.size(); ++i) {
-      const Field field = head.fields[i];
-      if (hop.ends_here(field.name) || affects_whole_host(field.name)) continue;
-      if (equals_ignoring_case(field.name, "Set-Cookie") && sets_own_cookie(field.value)) continue;
-      out.field(field.name, field.value);
-    }
+    out.reserve(head.fields.text().size() + kAddedBytes);
+    const auto fate = [&](const Field& field) {
+      const bool ends = hop.ends_here(field) || affects_whole_host(field.id) ||
+                        (field.id == FieldId::kSetCookie && sets_own_cookie(field.value));
+      return ends ? HeadWriter::Fate::kEndsHere : HeadWriter::Fate::kPasses;
+    };
+    out.fields(head.fields, fate, [](const Field&) {});
     if (!head.interim() && !view_.last_app_cookie.empty()) {
       out.field("Set-Cookie", view_.last_app_cookie);
     }
@@ -94,12 +94,12 @@ class EdgePolicy final : public ForwardPolicy {
 
  private:
   bool stays_here(const Field& field) const {
-    if (equals_ignoring_case(field.name, "Host")) return true;
+    if (field.id == FieldId::kHost) return true;
     if (is_own_credential(field, view_.identity_header)) return true;
-    if (!says_who_asks(field.name)) return false;
+    if (!says_who_asks(field)) return false;
     // Only as they are spelled: with '_' they are a trick, also through a proxy.
     const bool plain = field.name.find('_') == std::string_view::npos;
-    return !view_.peer_is_trusted || !plain || is_ours_to_say(field.name);
+    return !view_.peer_is_trusted || !plain || kOursToSay.has(field.id);
   }
 
   void write_view(const RequestHead& head, HeadWriter& out) const {

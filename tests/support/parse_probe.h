@@ -1,9 +1,12 @@
 #pragma once
+#include <cstdio>
+#include <cstdlib>
 #include <sstream>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "common/http_decoder.h"
 #include "common/http_parser.h"
 
 namespace hpc {
@@ -96,6 +99,7 @@ class ParseProbe final : public HttpParser::Listener {
   HttpParser& parser() { return parser_; }
 
   void on_head() noexcept override {
+    require_second_reader();
     parsed_.messages.push_back({parser_.request_head(), parser_.response_head(), {}, false});
   }
   void on_body(Bytes bytes) noexcept override {
@@ -107,6 +111,31 @@ class ParseProbe final : public HttpParser::Listener {
   void refused(const HttpRefusal& refusal) {
     parsed_.refusal = refusal.status;
     parsed_.detail = refusal.detail;
+  }
+
+  /// llhttp reads every head that is let in as our own scan does. In the parser it only reads
+  /// those of chunked messages; here, where heads are strange, it reads them all.
+  void require_second_reader() const {
+    struct NoBody final : HttpParser::Listener {
+      void on_head() noexcept override {}
+      void on_body(Bytes) noexcept override {}
+      void on_message_end() noexcept override {}
+    } no_body;
+    const bool request = options_.kind == HttpParser::Kind::kRequest;
+    const auto& fields = request ? parser_.request_head().fields : parser_.response_head().fields;
+    const auto& framing =
+        request ? parser_.request_head().framing : parser_.response_head().framing;
+    const auto text = fields.text();
+    std::string_view target;  // as it was sent
+    if (request) {
+      target = text.substr(text.find(' ') + 1);
+      target = target.substr(0, target.find(' '));
+    }
+    HttpDecoder second(options_.kind, no_body);
+    if (second.agrees_on_head(text, target, fields, framing)) return;
+    std::fprintf(stderr, "llhttp reads this head in another way:\n%.*s",
+                 static_cast<int>(text.size()), text.data());
+    std::abort();
   }
 
   Options options_;

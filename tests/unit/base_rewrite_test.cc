@@ -31,9 +31,9 @@ std::unique_ptr<ForwardPolicy> policy(const RequestHead& head, bool on = true,
   ForwardContext context;
   context.port = 5500;
   context.prefix = std::move(prefix);
-  context.target = head.target;
+  context.rest = std::string_view(head.target).substr(std::string_view("/port/5500").size());
   context.base_rewrite = on;
-  return make_forward_policy(head, context);
+  return make_forward_policy(head, std::move(context));
 }
 
 std::string request_text(const RequestHead& head, bool on = true) {

@@ -27,11 +27,13 @@ class ForwardPolicyTest : public testing::Test {
     ForwardContext context;
     context.port = 5500;
     context.prefix = "/port/5500";
-    context.home = "../../";
+    context.path = "/port/5500/";
+    context.route_prefix = "/port/5500";
     context.pages = &pages;
     context.navigation = navigation;
-    return make_forward_policy(request(), context);
+    return make_forward_policy(asked, std::move(context));
   }
+  const RequestHead asked = request();
   NodeProxyState state;
   FakePorts ports;
   Pages pages{state, ports};

@@ -11,6 +11,12 @@ namespace {
 constexpr std::string_view kRequest =
     "GET /a?b HTTP/1.0\r\nHost: n01\r\nEmpty:\r\nBlanks: \t c d \t\r\n\r\n";
 
+Field field_of(HeadScan& scan, std::string_view text, std::size_t index) {
+  const auto& span = scan.fields()[index];
+  return {text.substr(span.name_begin, span.name_end - span.name_begin),
+          text.substr(span.value_begin, span.value_end - span.value_begin), span.id};
+}
+
 TEST(HeadScanTest, TellsWhereTheElementsOfARequestAre) {
   HeadScan scan(HeadScan::Kind::kRequest, {});
   const auto text = std::string(kRequest) + "body";
@@ -21,13 +27,13 @@ TEST(HeadScanTest, TellsWhereTheElementsOfARequestAre) {
   EXPECT_EQ(scan.method(text), "GET");
   EXPECT_EQ(scan.target(text), "/a?b");
   EXPECT_EQ(scan.version_minor(), 0);
-  ASSERT_EQ(scan.field_count(), 3U);
-  EXPECT_EQ(scan.field(text, 0).name, "Host");
-  EXPECT_EQ(scan.field(text, 0).value, "n01");
-  EXPECT_EQ(scan.field(text, 1).name, "Empty");
-  EXPECT_EQ(scan.field(text, 1).value, "");
-  EXPECT_EQ(scan.field(text, 2).name, "Blanks");
-  EXPECT_EQ(scan.field(text, 2).value, "c d");
+  ASSERT_EQ(scan.fields().size(), 3U);
+  EXPECT_EQ(field_of(scan, text, 0).name, "Host");
+  EXPECT_EQ(field_of(scan, text, 0).value, "n01");
+  EXPECT_EQ(field_of(scan, text, 1).name, "Empty");
+  EXPECT_EQ(field_of(scan, text, 1).value, "");
+  EXPECT_EQ(field_of(scan, text, 2).name, "Blanks");
+  EXPECT_EQ(field_of(scan, text, 2).value, "c d");
 }
 
 TEST(HeadScanTest, TellsWhereTheElementsOfAnAnswerAre) {
@@ -37,7 +43,7 @@ TEST(HeadScanTest, TellsWhereTheElementsOfAnAnswerAre) {
   EXPECT_EQ(scan.status(), 404);
   EXPECT_EQ(scan.reason(text), "Not Here");
   EXPECT_EQ(scan.version_minor(), 1);
-  EXPECT_EQ(scan.field(text, 0).value, "b");
+  EXPECT_EQ(field_of(scan, text, 0).value, "b");
 }
 
 TEST(HeadScanTest, GoesOnWhereItStoppedEvenIfTheTextMoved) {
@@ -48,7 +54,39 @@ TEST(HeadScanTest, GoesOnWhereItStoppedEvenIfTheTextMoved) {
     const std::string all(kRequest);
     ASSERT_EQ(scan.scan(all).value(), HeadScan::Progress::kDone) << cut;
     EXPECT_EQ(scan.target(all), "/a?b");
-    EXPECT_EQ(scan.field(all, 2).value, "c d");
+    EXPECT_EQ(field_of(scan, all, 2).value, "c d");
+  }
+}
+
+std::string summary(HeadScan& scan, std::string_view text,
+                    const tl::expected<HeadScan::Progress, HttpRefusal>& progress) {
+  if (!progress) return std::to_string(progress.error().status) + progress.error().detail;
+  std::string out = *progress == HeadScan::Progress::kDone ? "done " : "more ";
+  for (std::size_t i = 0; i < scan.fields().size(); ++i) {
+    const Field field = field_of(scan, text, i);
+    out.append(field.name).append("=").append(field.value).append(";");
+  }
+  return out;
+}
+
+// A line that is all there is taken at once, one that is not byte by byte.
+TEST(HeadScanTest, WholeLinesAndTheirBytesOneByOneAreReadAlike) {
+  const HttpLimits limits{.fields_max = 3};
+  for (const std::string lines :
+       {"A: b\r\n", "A:b\r\nCookie:\t c \r\n", ":\r\n", "A\r\n", "A : b\r\n", "A: b\n",
+        "A: b\r\r\n", " A: b\r\n", "A: b\r\n c\r\n", "A: \x01\r\n",
+        "A: a-long-value-with-a-\x7f\r\n", "A(: b\r\n", "A: \xff\r\n", "A: 1\r\nB: 2\r\nC: 3\r\n",
+        "A: 1\r\nB: 2\r\nC: 3\r\nD: 4\r\n", "\n"}) {
+    const std::string text = "GET / HTTP/1.1\r\n" + lines + "\r\n";
+    HeadScan at_once(HeadScan::Kind::kRequest, limits);
+    const auto whole = summary(at_once, text, at_once.scan(text));
+    HeadScan bytewise(HeadScan::Kind::kRequest, limits);
+    tl::expected<HeadScan::Progress, HttpRefusal> progress = HeadScan::Progress::kMore;
+    for (std::size_t size = 1; size <= text.size() && progress; ++size) {
+      if (*progress == HeadScan::Progress::kDone) break;
+      progress = bytewise.scan(std::string_view(text).substr(0, size));
+    }
+    EXPECT_EQ(summary(bytewise, text, progress), whole) << lines;
   }
 }
 
@@ -61,7 +99,7 @@ TEST(HeadScanTest, RestartForgetsEverything) {
   EXPECT_EQ(scan.status(), 204);
   EXPECT_EQ(scan.reason(text), "");
   EXPECT_EQ(scan.version_minor(), 1);
-  EXPECT_EQ(scan.field_count(), 0U);
+  EXPECT_EQ(scan.fields().size(), 0U);
 }
 
 TEST(HeadScanTest, NothingIsLookedAtBehindTheEnd) {

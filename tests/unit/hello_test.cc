@@ -43,6 +43,8 @@ TEST(HelloTest, ComparesTheWholeText) {
   EXPECT_TRUE(equal_in_constant_time("", ""));
   EXPECT_FALSE(equal_in_constant_time(kToken, kToken.substr(1)));
   EXPECT_FALSE(equal_in_constant_time(kToken, ""));
+  EXPECT_TRUE(equal_in_constant_time(kToken.substr(1), kToken.substr(1)));
+  EXPECT_FALSE(equal_in_constant_time(kToken.substr(1), kToken.substr(0, 63)));
   for (std::size_t i = 0; i < kToken.size(); ++i) {
     std::string other = kToken;
     other[i] ^= 1;

@@ -7,16 +7,6 @@
 namespace hpc {
 namespace {
 
-TEST(EqualsIgnoringCaseTest, LettersOnly) {
-  EXPECT_TRUE(equals_ignoring_case("Content-Length", "cONTENT-lENGTH"));
-  EXPECT_TRUE(equals_ignoring_case("", ""));
-  EXPECT_FALSE(equals_ignoring_case("a", "ab"));
-  // 32 apart like a letter and its upper case, but no letters.
-  EXPECT_FALSE(equals_ignoring_case("@", "`"));
-  EXPECT_FALSE(equals_ignoring_case("[", "{"));
-  EXPECT_FALSE(equals_ignoring_case("\xc4", "\xe4"));
-}
-
 TEST(FieldListTest, KeepsFieldsInOrder) {
   FieldList fields;
   fields.add("A", "1");
@@ -40,6 +30,64 @@ TEST(FieldListTest, FindsTheFirstAndCountsAllInAnyCase) {
   EXPECT_EQ(fields.count("cookie"), 2U);
   EXPECT_EQ(fields.find("Cook"), std::nullopt);
   EXPECT_EQ(fields.count("Cookies"), 0U);
+}
+
+TEST(FieldListTest, SaysOfEachFieldWhichItIs) {
+  FieldList fields;
+  fields.add("cookie", "1");
+  fields.add("X-Own", "2");
+  fields.add("COOKIE", "3");
+  fields.add("Host", "n01");
+  EXPECT_EQ(fields[0].id, FieldId::kCookie);
+  EXPECT_EQ(fields[1].id, FieldId::kOther);
+  EXPECT_EQ(fields.find(FieldId::kCookie), "1");
+  EXPECT_EQ(fields.find(FieldId::kHost), "n01");
+  EXPECT_EQ(fields.find(FieldId::kOrigin), std::nullopt);
+  EXPECT_EQ(fields.count(FieldId::kCookie), 2U);
+  EXPECT_EQ(fields.count(FieldId::kHost), 1U);
+  EXPECT_EQ(fields.count(FieldId::kOrigin), 0U);
+  EXPECT_TRUE(fields.has(FieldId::kHost));
+  EXPECT_FALSE(fields.has(FieldId::kOrigin));
+  EXPECT_EQ(fields.find("x-own"), "2");
+  EXPECT_EQ(fields.count("x-own"), 1U);
+  fields.clear();
+  EXPECT_FALSE(fields.has(FieldId::kHost));
+  EXPECT_EQ(fields.count(FieldId::kCookie), 0U);
+}
+
+// The text of a head as it came, and where a scan found its fields.
+TEST(FieldListTest, TakesOverAWholeHead) {
+  const std::string head = "GET / HTTP/1.1\r\nHost: n01\r\nA:b\r\nB: c \r\nC:\r\nD: e f\r\n\r\n";
+  FieldIndex index;
+  for (std::size_t at = head.find('\n') + 1; head[at] != '\r'; at = head.find('\n', at) + 1) {
+    index.add(head, at, head.find(':', at), head.find('\r', at));
+  }
+  FieldList fields;
+  fields.add("Old", "x");
+  fields.assign(head, index);
+  EXPECT_EQ(index.size(), 1U) << "what was in the list before";
+  ASSERT_EQ(fields.size(), 5U);
+  EXPECT_EQ(fields.text(), head);
+  const std::string_view values[] = {"n01", "b", "c", "", "e f"};
+  for (std::size_t i = 0; i < fields.size(); ++i) EXPECT_EQ(fields[i].value, values[i]);
+  EXPECT_EQ(fields.find("a"), "b");
+  // Only what is written as we write it may be sent as it is.
+  for (const std::size_t i : {1U, 2U, 3U}) EXPECT_FALSE(fields.is_plain(i)) << i;
+  for (const std::size_t i : {0U, 4U}) EXPECT_TRUE(fields.is_plain(i)) << i;
+  EXPECT_EQ(fields.lines(0, 0), "Host: n01\r\n");
+  EXPECT_EQ(fields.lines(4, 4), "D: e f\r\n");
+}
+
+TEST(FieldListTest, FieldsThatWereAddedArePlain) {
+  FieldList fields;
+  fields.add("A", "1");
+  fields.add("B", "");
+  fields.add("C", "2");
+  for (const std::size_t i : {0U, 1U, 2U}) EXPECT_TRUE(fields.is_plain(i)) << i;
+  EXPECT_EQ(fields.lines(0, 2), "A: 1\r\nB: \r\nC: 2\r\n");
+  EXPECT_EQ(fields.lines(1, 1), "B: \r\n");
+  fields.add("D", " 3 ");
+  EXPECT_EQ(fields.find("D"), " 3 ");
 }
 
 TEST(FieldListTest, IsAValue) {

@@ -46,6 +46,19 @@ TEST(HttpRulesTest, BytesOfTargetsAndValues) {
   }
 }
 
+TEST(HttpRulesTest, ValuesEndAtTheSameByteEightAtATime) {
+  for (int i = 0; i < 256; ++i) {
+    for (std::size_t at = 0; at < 20; ++at) {
+      std::string text(20, i % 2 == 0 ? 'a' : '\xff');
+      text[at] = static_cast<char>(i);
+      if (at > 2) text[at - 2] = '\t';
+      for (const std::size_t from : {0U, 1U, 9U, 20U}) {
+        EXPECT_EQ(end_of_value(text, from), end_of_run(text, from, kValueBytes)) << i << " " << at;
+      }
+    }
+  }
+}
+
 TEST(HttpRulesTest, TrimsSpacesAndTabsOnly) {
   EXPECT_EQ(trim_blanks(" \ta b\t "), "a b");
   EXPECT_EQ(trim_blanks(" \t"), "");
@@ -65,6 +78,9 @@ TEST(HttpRulesTest, FindsTokensOverSeveralFields) {
   for (const auto* token : {"A", "b", "C"}) EXPECT_TRUE(lists_token(fields, "Connection", token));
   EXPECT_FALSE(lists_token(fields, "Connection", "d"));
   EXPECT_FALSE(lists_token(fields, "Connection", "a, B"));
+  EXPECT_TRUE(lists_token(fields, FieldId::kConnection, "c"));
+  EXPECT_FALSE(lists_token(fields, FieldId::kConnection, "d"));
+  EXPECT_FALSE(lists_token(fields, FieldId::kUpgrade, "a"));
 }
 
 int judged(std::string_view method) {

@@ -35,6 +35,7 @@ class CookieTest : public ::testing::TestWithParam<CookieCase> {};
 
 TEST_P(CookieTest, OursAreLeftOut) {
   const auto rest = without_own_cookies(GetParam().cookie);
+  EXPECT_EQ(has_own_cookie(GetParam().cookie), rest != GetParam().cookie);
   ASSERT_EQ(rest.has_value(), GetParam().rest != nullptr);
   if (rest) {
     EXPECT_EQ(*rest, GetParam().rest);
