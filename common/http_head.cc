@@ -36,8 +36,9 @@ void FieldIndex::add(std::string_view text, const Span& span) {
 void FieldList::clear() {
   // An idle connection keeps what a usual head needs, not what the largest one needed.
   constexpr std::size_t kKeptBytes = std::size_t{16} * 1024;
-  if (text_.capacity() > kKeptBytes) text_ = std::string();
   text_.clear();
+  // Assigning an empty text would keep the memory.
+  if (text_.capacity() > kKeptBytes) std::string().swap(text_);
   index_.clear();
 }
 

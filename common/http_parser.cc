@@ -222,11 +222,9 @@ std::size_t HttpParser::Impl::feed_chunks(std::string_view bytes) {
 }
 
 void HttpParser::Impl::begin_head() {
-  if (gathered_.capacity() > kKeptBufferBytes) {
-    gathered_ = {};
-  } else {
-    gathered_.clear();
-  }
+  gathered_.clear();
+  // Assigning an empty text would keep the memory.
+  if (gathered_.capacity() > kKeptBufferBytes) std::string().swap(gathered_);
   scan_.restart();
 }
 

@@ -17,7 +17,7 @@ class BodyCollector final : public Responder {
     if (too_long_) return;
     if (body_.size() + bytes.size() <= bytes_max_) return void(body_.append(as_text(bytes)));
     too_long_ = true;
-    body_ = {};
+    std::string().swap(body_);  // assigning an empty one would keep the memory
     (*sink_)->answer(problem_answer(
         413, "the request's body may have " + std::to_string(bytes_max_) + " bytes at most"));
   }

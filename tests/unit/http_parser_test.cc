@@ -1,6 +1,7 @@
 #include "common/http_parser.h"
 
 #include <gtest/gtest.h>
+#include <malloc.h>
 
 #include <ostream>
 #include <string>
@@ -383,6 +384,27 @@ TEST(HttpParserTest, BytesBehindAHandshakeAreTheNextRequestOrNotOurs) {
   const auto got = parse_every_way({}, handshake + request("GET /next HTTP/1.1", ""));
   ASSERT_EQ(got.messages.size(), 2U) << got.detail;
   EXPECT_EQ(got.messages[1].request.target, "/next");
+}
+
+// A head of 60 KiB in two pieces is held twice: as it was gathered, and as its fields.
+TEST(HttpParserTest, NoMemoryOfALargeHeadIsKept) {
+  struct Nobody final : HttpParser::Listener {
+    void on_head() noexcept override {}
+    void on_body(Bytes) noexcept override {}
+    void on_message_end() noexcept override {}
+  } nobody;
+  const std::string large = std::string(6000, 'v');
+  std::string fields;
+  for (int i = 0; i < 10; ++i) fields += "X-Large: " + large + "\r\n";
+  const auto head = request("GET / HTTP/1.1", fields);
+  HttpParser parser(HttpParser::Kind::kRequest, {}, nobody);
+  const auto used = [] { return mallinfo2().uordblks + mallinfo2().hblkhd; };
+  const auto before = used();
+  ASSERT_TRUE(parser.feed(as_bytes(head).first(50'000)));
+  ASSERT_TRUE(parser.feed(as_bytes(head).subspan(50'000)));
+  ASSERT_TRUE(parser.message_complete());
+  parser.next_message();
+  EXPECT_LT(used(), before + 32 * 1024);
 }
 
 }  // namespace
