@@ -34,8 +34,8 @@ class ParserKit final : private HttpParser::Listener {
 /// allocates none. Must outlive whoever gives back; a kit may also be destroyed instead.
 class ParserPool {
  public:
-  // As many as there are mostly requests between two turns of a loop; the rest are freed.
-  static constexpr std::size_t kSpareMax = 32;
+  // As many requests as a page's browsers, or a load test, have under way; the rest are freed.
+  static constexpr std::size_t kSpareMax = 128;
   // As the parser's own buffers: a text that grew larger is not kept.
   static constexpr std::size_t kTextBytesMax = std::size_t{16} * 1024;
 

@@ -36,8 +36,8 @@ struct UpstreamPoolOptions {
   std::uint64_t idle_ms = 4000;
   // As many as clients that ask for one app at a time; each client more costs a new connection for
   // each of its requests, about 12 system calls. Past it the oldest idle connection is closed.
-  std::size_t idle_per_key_max = 128;
-  std::size_t idle_max = 256;  // over all keys; past it the one that is given back is closed
+  std::size_t idle_per_key_max = 1024;
+  std::size_t idle_max = 2048;  // over all keys; past it the one that is given back is closed
 };
 
 /// A connection taken from the pool.

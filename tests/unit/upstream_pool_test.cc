@@ -78,7 +78,7 @@ TEST_F(UpstreamPoolTest, KeepsAtMostItsLimits) {
 TEST_F(UpstreamPoolTest, PastTheLimitOfAKeyTheOldestIsClosedAndTheNewOneKept) {
   UpstreamPool pool(loop, connector);
   const std::size_t limit = UpstreamPoolOptions{}.idle_per_key_max;
-  EXPECT_EQ(limit, 128U);
+  EXPECT_EQ(limit, 1024U);
   std::vector<FakeStream*> streams;
   for (std::size_t i = 0; i < limit + 1; ++i) streams.push_back(give_back(pool, "a"));
   EXPECT_EQ(pool.idle_count(), limit);
@@ -89,7 +89,7 @@ TEST_F(UpstreamPoolTest, PastTheLimitOfAKeyTheOldestIsClosedAndTheNewOneKept) {
 TEST_F(UpstreamPoolTest, PastTheLimitOfAllKeysTheNewOneIsClosed) {
   UpstreamPool pool(loop, connector);
   const std::size_t limit = UpstreamPoolOptions{}.idle_max;
-  EXPECT_EQ(limit, 256U);
+  EXPECT_EQ(limit, 2048U);
   for (std::size_t i = 0; i < limit + 1; ++i) give_back(pool, std::to_string(i));
   EXPECT_EQ(pool.idle_count(), limit);
   EXPECT_TRUE(take(pool, std::to_string(limit - 1)).stream);
