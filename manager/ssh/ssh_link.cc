@@ -5,6 +5,7 @@
 
 #include <cstdlib>
 #include <cstring>
+#include <iterator>
 #include <string_view>
 #include <utility>
 
@@ -73,16 +74,17 @@ void SshLink::on_ended(Ended ended) {
 
 Result<SshSlot*> SshLink::open(std::string target, SshSlot::OpenStep step, SshSlotUser& user) {
   if (dead_) return tl::unexpected(why_);
-  if (slots_.size() >= kChannelsMax) {
+  if (channel_count() >= kChannelsMax) {
     return fail(Errc::kUnavailable, "ssh.channel",
                 "all " + std::to_string(kChannelsMax) + " channels of this connection are in use");
   }
   ssh_channel channel = ssh_channel_new(session_.get());
   if (channel == nullptr) return fail(Errc::kSystem, "ssh.channel", "out of memory");
-  slots_.push_back(
+  busy_.push_back(
       std::make_unique<SshSlot>(*this, channel, std::move(target), std::move(step), user));
+  busy_.back()->self_ = std::prev(busy_.end());
   wake();
-  return slots_.back().get();
+  return busy_.back().get();
 }
 
 void SshLink::wake() {
@@ -146,7 +148,7 @@ void SshLink::note_open_failure() {
   if (id == last_denied_id_) return;  // the text stays until the next error
   last_denied_id_ = id;
   fresh_denial_ = {code, *rest == ')' ? rest + 1 : rest};
-  for (auto& slot : slots_) {
+  for (auto& slot : busy_) {
     if (slot->state_ != SshSlot::State::kOpening || slot->local_id_ != id) continue;
     slot->denial_ = fresh_denial_;
   }
@@ -154,7 +156,7 @@ void SshLink::note_open_failure() {
 
 void SshLink::open_pending() {
   using State = SshSlot::State;
-  for (auto& slot : slots_) {
+  for (auto& slot : busy_) {
     if (slot->state_ == State::kNew) {
       if (slot->user_ == nullptr) slot->state_ = State::kGone;
       if (slot->user_ == nullptr || write_blocked()) continue;
@@ -190,7 +192,7 @@ void SshLink::finish_open(SshSlot& slot, int rc) {
 Error SshLink::open_error(const SshSlot& slot) const {
   // Several refusals in one read leave only the last reason; the same target has the same one.
   const auto* denial = slot.denial_ ? &slot.denial_ : &fresh_denial_;
-  for (const auto& other : slots_) {
+  for (const auto& other : busy_) {
     if (!slot.denial_ && other->target_ == slot.target_ && other->denial_) denial = &other->denial_;
   }
   return *denial ? ssh_open_error(slot.target_, (*denial)->code, (*denial)->text)
@@ -198,7 +200,7 @@ Error SshLink::open_error(const SshSlot& slot) const {
 }
 
 void SshLink::read_turns() {
-  for (auto& slot : slots_) {
+  for (auto& slot : busy_) {
     if (slot->state_ != SshSlot::State::kOpen || slot->user_ == nullptr || !slot->turn_wanted_) {
       continue;
     }
@@ -213,7 +215,7 @@ void SshLink::read_turns() {
 
 void SshLink::write_turns() {
   // Whoever was first becomes last, so that a full socket does not always stop at the same one.
-  if (slots_.size() > 1) slots_.splice(slots_.end(), slots_, slots_.begin());
+  if (busy_.size() > 1) busy_.splice(busy_.end(), busy_, busy_.begin());
   bool wrote = true;
   for (int round = 0; wrote; ++round) {
     if (round == kWriteRoundsPerWake) {
@@ -221,7 +223,7 @@ void SshLink::write_turns() {
       return;
     }
     wrote = false;
-    for (auto& slot : slots_) {
+    for (auto& slot : busy_) {
       if (write_blocked()) return;
       if (!slot->write_wanted_ || slot->user_ == nullptr) continue;
       if (slot->state_ != SshSlot::State::kOpen) continue;
@@ -232,7 +234,7 @@ void SshLink::write_turns() {
 }
 
 void SshLink::close_finished() {
-  for (auto& slot : slots_) {
+  for (auto& slot : busy_) {
     if (slot->state_ == SshSlot::State::kClosing && close_step(*slot)) {
       slot->state_ = SshSlot::State::kGone;
     }
@@ -248,7 +250,12 @@ bool SshLink::close_step(SshSlot& slot) {
 }
 
 void SshLink::sweep() {
-  for (auto it = slots_.begin(); it != slots_.end();) {
+  for (auto it = busy_.begin(); it != busy_.end();) {
+    if ((*it)->rests()) {
+      (*it)->is_resting_ = true;
+      resting_.splice(resting_.end(), busy_, it++);
+      continue;
+    }
     if ((*it)->state_ != SshSlot::State::kGone) {
       ++it;
       continue;
@@ -256,7 +263,7 @@ void SshLink::sweep() {
     // libssh keeps the channel until the server has confirmed, and would still call back.
     ssh_remove_channel_callbacks((*it)->channel_, &(*it)->callbacks_);
     ssh_channel_free((*it)->channel_);
-    it = slots_.erase(it);
+    it = busy_.erase(it);
   }
 }
 
@@ -304,14 +311,16 @@ void SshLink::kill(const Error& why) {
 }
 
 void SshLink::finish() {
-  for (auto& slot : slots_) {
+  for (auto& slot : resting_) slot->is_resting_ = false;
+  busy_.splice(busy_.end(), resting_);
+  for (auto& slot : busy_) {
     SshSlotUser* const user = std::exchange(slot->user_, nullptr);
     if (user != nullptr) user->slot_lost(why_);
   }
-  for (auto& slot : slots_) {
+  for (auto& slot : busy_) {
     ssh_remove_channel_callbacks(slot->channel_, &slot->callbacks_);
   }
-  slots_.clear();
+  busy_.clear();
   poll_.reset();
   if (event_ != nullptr) {
     ssh_event_remove_session(event_, session_.get());

@@ -99,7 +99,14 @@ class SshSlot {
   static void on_exit_status(ssh_session session, ssh_channel channel, int status,
                              void* self) noexcept;
 
+  /// Something may be there to do: the link looks at this channel in its next turn.
+  void stir();
+  /// Open, and nothing is there to do until libssh or the user stirs it.
+  bool rests() const;
+
   SshLink& link_;
+  std::list<std::unique_ptr<SshSlot>>::iterator self_;  // in the link's busy_ or resting_
+  bool is_resting_ = false;
   ssh_channel channel_;  // owned: given back to libssh by the link
   ssh_channel_callbacks_struct callbacks_{};
   std::uint32_t local_id_ = 0;  // libssh's error texts name it
@@ -153,7 +160,7 @@ class SshLink : public std::enable_shared_from_this<SshLink> {
   bool ended() const { return dead_; }
   const Error& why_ended() const { return why_; }
   Loop& loop() { return loop_; }
-  std::size_t channel_count() const { return slots_.size(); }
+  std::size_t channel_count() const { return busy_.size() + resting_.size(); }
 
  private:
   friend class SshSlot;
@@ -185,8 +192,12 @@ class SshLink : public std::enable_shared_from_this<SshLink> {
   UvPtr<uv_poll_t> poll_;
   int armed_ = 0;
   std::unique_ptr<char[]> scratch_;
-  ReceivePath receive_path_;  // before slots_, whose windows use it
-  std::list<std::unique_ptr<SshSlot>> slots_;
+  ReceivePath receive_path_;  // before the slots, whose windows use it
+  // A turn goes through the first list several times, and costs nothing for the second: one user's
+  // sessions may have hundreds of channels. A slot is stirred at any time, also from inside of
+  // libssh, which is safe while the list is walked; only sweep() lets it rest.
+  std::list<std::unique_ptr<SshSlot>> busy_;
+  std::list<std::unique_ptr<SshSlot>> resting_;
   // libssh counts its channels up from 42 (FIRST_CHANNEL) and shows the number in error texts only.
   std::uint32_t last_local_id_ = 42;
   unsigned long last_denied_id_ = 0;

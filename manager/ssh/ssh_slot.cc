@@ -22,6 +22,14 @@ SshSlot::SshSlot(SshLink& link, ssh_channel channel, std::string target, OpenSte
   ssh_set_channel_callbacks(channel_, &callbacks_);
 }
 
+void SshSlot::stir() {
+  if (std::exchange(is_resting_, false)) {
+    link_.busy_.splice(link_.busy_.end(), link_.resting_, self_);
+  }
+}
+
+bool SshSlot::rests() const { return state_ == State::kOpen && !turn_wanted_ && !write_wanted_; }
+
 // Taking nothing (returning 0) leaves the bytes in libssh's buffer until a turn reads them.
 int SshSlot::on_data(ssh_session /*session*/, ssh_channel /*channel*/, void* /*data*/,
                      std::uint32_t length, int is_stderr, void* self) noexcept {
@@ -30,6 +38,7 @@ int SshSlot::on_data(ssh_session /*session*/, ssh_channel /*channel*/, void* /*d
   slot.window_.arrived(length - std::min<std::size_t>(unread, length), length, monotonic_us());
   unread = length;
   slot.turn_wanted_ = true;
+  slot.stir();
   return 0;
 }
 
@@ -37,6 +46,7 @@ void SshSlot::on_eof(ssh_session /*session*/, ssh_channel /*channel*/, void* sel
   auto& slot = *static_cast<SshSlot*>(self);
   slot.remote_eof_ = true;
   slot.turn_wanted_ = true;
+  slot.stir();
 }
 
 void SshSlot::on_close(ssh_session /*session*/, ssh_channel /*channel*/, void* self) noexcept {
@@ -44,6 +54,7 @@ void SshSlot::on_close(ssh_session /*session*/, ssh_channel /*channel*/, void* s
   slot.remote_eof_ = true;
   slot.remote_closed_ = true;
   slot.turn_wanted_ = true;
+  slot.stir();
 }
 
 void SshSlot::on_exit_status(ssh_session /*session*/, ssh_channel /*channel*/, int status,
@@ -55,17 +66,21 @@ void SshSlot::release() {
   user_ = nullptr;
   write_wanted_ = false;
   if (state_ == State::kOpen) state_ = State::kClosing;
+  stir();
   link_.wake();
 }
 
 void SshSlot::wake() {
   turn_wanted_ = true;
+  stir();
   link_.wake();
 }
 
 void SshSlot::want_write(bool wanted) {
   write_wanted_ = wanted;
-  if (wanted) link_.wake();
+  if (!wanted) return;
+  stir();
+  link_.wake();
 }
 
 Bytes SshSlot::read(bool from_stderr) {

@@ -286,6 +286,45 @@ class Echo final : public Stream::Listener {
   Stream& stream_;
 };
 
+// A turn leaves out the channels that have nothing to do; each of these wakes one of them.
+TEST_F(SshChannelTest, ChannelsThatRestedGoOnFromEitherEnd) {
+  constexpr int kCount = 24;
+  struct Pair {
+    StreamPair streams;
+    Sink near, far;
+  };
+  std::list<Pair> all;
+  for (int i = 0; i < kCount; ++i) {
+    auto& one = all.emplace_back();
+    one.streams = pair();
+    ASSERT_TRUE(one.streams.ours) << i;
+    one.streams.ours->start(one.near);
+    one.streams.theirs->start(one.far);
+  }
+  // By now all but the last have rested for a round trip at least.
+  std::size_t said = 0;
+  for (int round = 0; round < 2; ++round) {
+    for (auto& one : all) {
+      one.streams.theirs->write(as_bytes("from there"));
+      ASSERT_TRUE(wait([&] { return one.near.sum.count() == said + 10; }));
+      one.streams.ours->write(as_bytes("from here."));
+      ASSERT_TRUE(wait([&] { return one.far.sum.count() == said + 10; }));
+    }
+    said += 10;
+  }
+  int turn = 0;
+  for (auto& one : all) {
+    auto& [speaker, hearer] = one.streams;
+    (turn++ % 2 == 0 ? speaker : hearer)->shutdown_write();
+    ASSERT_TRUE(wait([&] { return one.near.ended || one.far.ended; }));
+    (one.near.ended ? speaker : hearer)->shutdown_write();
+    ASSERT_TRUE(wait([&] { return one.near.closes == 1 && one.far.closes == 1; })) << turn;
+  }
+  // None is left at the server either.
+  auto [last, last_far] = pair();
+  EXPECT_TRUE(last && last_far);
+}
+
 TEST_F(SshChannelTest, AFewBytesDoNotWaitBehindBulkOfEitherDirection) {
   auto [down, down_far] = pair();
   auto [up, up_far] = pair();
