@@ -134,18 +134,24 @@ double percentile_us(std::vector<std::uint32_t>& sorted, double part) {
   return sorted[at] / 1e3;
 }
 
-void echo(std::vector<Connection>& connections, double seconds) {
+/// A new epoll descriptor that tells, by their place in the list, which of them can be read.
+int watch(const std::vector<Connection>& connections) {
   const int epoll = epoll_create1(EPOLL_CLOEXEC);
-  std::vector<std::uint32_t> took_ns;
-  const std::int64_t begin = now_ns();
-  const std::int64_t end = begin + static_cast<std::int64_t>(seconds * 1e9);
   for (std::size_t i = 0; i < connections.size(); ++i) {
     epoll_event event{};
     event.events = EPOLLIN;
     event.data.u64 = i;
     epoll_ctl(epoll, EPOLL_CTL_ADD, connections[i].fd, &event);
-    send_message(connections[i]);
   }
+  return epoll;
+}
+
+void echo(std::vector<Connection>& connections, double seconds) {
+  const int epoll = watch(connections);
+  std::vector<std::uint32_t> took_ns;
+  const std::int64_t begin = now_ns();
+  const std::int64_t end = begin + static_cast<std::int64_t>(seconds * 1e9);
+  for (Connection& connection : connections) send_message(connection);
   std::array<epoll_event, 256> events;
   std::array<char, 4096> buffer;
   while (now_ns() < end) {
@@ -168,7 +174,7 @@ void echo(std::vector<Connection>& connections, double seconds) {
 
 /// So many requests over all connections, the next on each when it has its answer.
 void make_requests(std::vector<Connection>& connections, const Order& order) {
-  const int epoll = epoll_create1(EPOLL_CLOEXEC);
+  const int epoll = watch(connections);
   const auto wanted = static_cast<std::size_t>(order.amount);
   std::size_t sent = 0;
   const auto send_next = [&](Connection& connection) {
@@ -176,13 +182,7 @@ void make_requests(std::vector<Connection>& connections, const Order& order) {
     if (sent < wanted) send_request(connection, order.requests[sent++ % order.requests.size()]);
   };
   const std::int64_t begin = now_ns();
-  for (std::size_t i = 0; i < connections.size(); ++i) {
-    epoll_event event{};
-    event.events = EPOLLIN;
-    event.data.u64 = i;
-    epoll_ctl(epoll, EPOLL_CTL_ADD, connections[i].fd, &event);
-    send_next(connections[i]);
-  }
+  for (Connection& connection : connections) send_next(connection);
   std::array<epoll_event, 256> events;
   std::array<char, 4096> buffer;
   for (std::size_t answered = 0; answered < wanted;) {
