@@ -223,11 +223,25 @@ parse_options() {
       *) say "demo: unknown option $option (--check, --no-slurm)" >&2; exit 2 ;;
     esac
   done
-  if [ -n "$use_slurm" ] && [ "$(id -u)" != 0 ]; then
+  [ -z "$use_slurm" ] || require_root
+}
+
+# Said before minutes are spent on packages and a build.
+require_root() {
+  local said
+  if [ "$(id -u)" != 0 ]; then
     cat >&2 <<END
 demo: a SLURM site needs root, for namespaces, users and two compute nodes:
         sudo $top/packaging/demo.sh ${check:+--check}
       Without root, the same path through an sshd of your own, without SLURM:
+        $top/packaging/demo.sh --no-slurm ${check:+--check}
+END
+    exit 1
+  fi
+  if ! said=$(unshare -m -n -p -f true 2>&1); then
+    cat >&2 <<END
+demo: a SLURM site needs namespaces, and this root may not make them, as in a plain container or
+      chroot ($said). The same path without SLURM:
         $top/packaging/demo.sh --no-slurm ${check:+--check}
 END
     exit 1

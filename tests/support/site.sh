@@ -39,13 +39,13 @@ fail() { printf 'site: %s\n' "$*" >&2; exit 1; }
 usage() { sed -n '2,30s/^# \{0,1\}//p' "$self" >&2; exit 2; }
 
 require_machine() {
-  local command
+  local command said
   [ "$(id -u)" = 0 ] || cannot "namespaces, mounts and other users need root"
   for command in ip nsenter setpriv ssh-keygen unshare /usr/sbin/sshd "$@"; do
     command -v "$command" >/dev/null ||
       cannot "$command is missing; run packaging/install-deps.sh test"
   done
-  unshare -m -n -p -f true 2>/dev/null || cannot "this root may not create namespaces"
+  said=$(unshare -m -n -p -f true 2>&1) || cannot "this root may not make namespaces ($said)"
 }
 
 # Field 22 of /proc/PID/stat; with it a recorded pid cannot be mistaken for a later process.
