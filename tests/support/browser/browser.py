@@ -7,12 +7,15 @@
     self.assertEqual(page.faults(), [])
 """
 
+import atexit
+import functools
 import json
 import os
 import pathlib
 import shutil
 import subprocess
 import sys
+import tempfile
 
 import harness
 
@@ -42,12 +45,6 @@ def apps_directory(name):
     return path
 
 
-def node_program():
-    """The Node.js of the tests: this machine's when it is new enough."""
-    done = subprocess.run([APPS_SCRIPT, "node"], check=True, capture_output=True, text=True)
-    return done.stdout.strip()
-
-
 def link_tree(source, target, uid=None):
     """A copy of the tree that takes no space where hard links do; `uid` owns its directories."""
     def link(one, other):
@@ -61,10 +58,29 @@ def link_tree(source, target, uid=None):
             os.chown(folder, uid, uid)
 
 
+def may(uid, how, path):
+    """Whether the user may read ("-r") or run ("-x") the file."""
+    test = harness.as_user(uid, ["test", how, str(path)])
+    return subprocess.run(test, check=False).returncode == 0
+
+
+@functools.cache
+def node_program():
+    """The Node.js of the tests: this machine's when it is new enough. A copy of it when a closed
+    directory keeps the users of the tests from it."""
+    done = subprocess.run([APPS_SCRIPT, "node"], check=True, capture_output=True, text=True)
+    program = done.stdout.strip()
+    if not may(harness.USER_UID, "-x", program):
+        copies = tempfile.mkdtemp(prefix="hpc-node-")
+        atexit.register(shutil.rmtree, copies, True)
+        os.chmod(copies, 0o755)
+        program = shutil.copy(program, copies)
+    return program
+
+
 def readable_for(uid, path, base):
     """`path`, or a copy of it below `base` when a closed directory keeps the user from it."""
-    test = harness.as_user(uid, ["test", "-r", str(path / "package.json")])
-    if subprocess.run(test, check=False).returncode == 0:
+    if may(uid, "-r", path / "package.json"):
         return path
     copy = pathlib.Path(base) / path.name
     if not copy.exists():
