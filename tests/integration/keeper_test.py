@@ -20,9 +20,10 @@ DAEMON = ("import os,signal\n"
           "if os.fork(): os._exit(0)\n"
           "open('daemon','w').close()\n"
           "signal.pause()\n")
-# Says each signal that it gets, and once that it is there.
-LISTENER = ("import signal,sys\n"
-            "def got(number, _): print(signal.Signals(number).name, flush=True)\n"
+# Says each signal that it gets, and once that it is there. No print(): a signal may come inside of
+# one.
+LISTENER = ("import os,signal,sys\n"
+            "def got(number, _): os.write(1, b'%s\\n' % signal.Signals(number).name.encode())\n"
             "for name in 'HUP INT QUIT TERM USR1 USR2 WINCH'.split():\n"
             "    signal.signal(getattr(signal, 'SIG' + name), got)\n"
             "print('ready', flush=True)\n"

@@ -35,8 +35,14 @@ node_program() {
   fi
 }
 
-with_node() {
-  PATH=$(dirname "$(node_program)"):$PATH "$@"
+# What npm compiles is for the Node.js that loads it: Debian's npm would take Debian's headers.
+with_node() { # COMMAND...
+  local program words=()
+  program=$(node_program)
+  if [ -d "${program%/bin/node}/include/node" ]; then
+    words+=("npm_config_nodedir=${program%/bin/node}")
+  fi
+  env "PATH=${program%/node}:$PATH" "${words[@]}" "$@"
 }
 
 # No install scripts: none of these packages needs one, and they may run as root here. npm runs by
