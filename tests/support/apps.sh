@@ -35,14 +35,15 @@ node_program() {
   fi
 }
 
-# What npm compiles is for the Node.js that loads it: Debian's npm would take Debian's headers.
+# With npm of the same origin where the Node.js is ours: Debian's compiles modules with Debian's
+# headers and links Debian's libnode into them, with which another Node.js crashes.
 with_node() { # COMMAND...
   local program words=()
   program=$(node_program)
   if [ -d "${program%/bin/node}/include/node" ]; then
     words+=("npm_config_nodedir=${program%/bin/node}")
   fi
-  env "PATH=${program%/node}:$PATH" "${words[@]}" "$@"
+  env "PATH=$(directory node)/node_modules/.bin:${program%/node}:$PATH" "${words[@]}" "$@"
 }
 
 # No install scripts: none of these packages needs one, and they may run as root here. npm runs by
@@ -63,6 +64,8 @@ install_list() { # LIST [COMMAND to run in its directory]
   # Readable for the users of the test site, whatever the umask of the person who builds.
   umask 022
   mkdir -p "$directory"
+  # npm itself may be among them, and must not take itself away while it runs.
+  rm -rf "$directory/node_modules"
   cp "$lists/package.json" "$lists/package-lock.json" "$directory/"
   # "ci" refuses a lock file without the modules of other systems, which not every mirror has.
   [ "$1" != heavy ] || verb=install
