@@ -223,11 +223,11 @@ parse_options() {
       *) say "demo: unknown option $option (--check, --no-slurm)" >&2; exit 2 ;;
     esac
   done
-  [ -z "$use_slurm" ] || require_root
+  [ -z "$use_slurm" ] || require_namespaces
 }
 
 # Said before minutes are spent on packages and a build.
-require_root() {
+require_namespaces() {
   local said
   if [ "$(id -u)" != 0 ]; then
     cat >&2 <<END

@@ -330,16 +330,15 @@ class LaunchSite:
         return self.site.run("login", "pgrep", "-x", "slurmctld", check=False).split()
 
     def kill_slurmctld(self):
-        """As a crash; jobs go on, and commands are refused. First it is waited for what it last
-        did to be on its disk, which takes it up to 5 s: else it would have forgotten it, and would
-        end the jobs that it believes not to have begun. A job that its backfill begins is not
-        written by itself, so that each gets a change that is."""
+        """As a crash, with at least one job; jobs go on, and commands are refused. First it is
+        waited for what it last did to be on its disk, which takes it up to 5 s: else it would have
+        forgotten it, and would end the jobs that it believes not to have begun. That its backfill
+        has begun a job is no reason for it to write, so that each job gets a change that is one."""
         state = self.site.directory / "slurm/state/job_state"
         changed = time.time()
-        jobs = [job.id for job in self.jobs()]
-        for job in jobs:
-            self.scontrol("update", f"jobid={job}", "admincomment=saved")
-        wait_until(lambda: not jobs or (state.exists() and state.stat().st_mtime > changed),
+        for job in self.jobs():
+            self.scontrol("update", f"jobid={job.id}", "admincomment=saved")
+        wait_until(lambda: state.exists() and state.stat().st_mtime > changed,
                    "slurmctld has saved its state", 30, every=0.05)
         self.site.run("login", "kill", "-KILL", *self._slurmctld())
         wait_until(lambda: not self._slurmctld(), "slurmctld has gone")
